@@ -29,6 +29,7 @@ export const DatasetFormat = z
   .object({
     format: z.enum(['csv', 'jsonl']),
     delimiter: z.string().max(1).default(',').describe('one character; csv only'),
+    quote: z.string().max(1).optional().describe('one character, empty for none, a double quote when absent; csv only'),
     header: z.boolean().default(true).describe('the first line holds the column names; csv only'),
     columns: z.array(Column).describe('in file order'),
     rows: z.number().int(),
