@@ -1,0 +1,42 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { CONFIG, type Config } from '../config.js';
+import type { Db, Tables, Trx } from './tables.js';
+
+export const SCHEMA = 'gateway';
+const INT8 = 20;
+
+/** Counters and sizes stay far below 2^53: numbers, not strings. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    oid === INT8 && format !== 'binary' ? Number : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
+};
+
+/** The connection pool, and kysely on it with schema `gateway`. */
+@Injectable()
+export class Database implements OnApplicationShutdown {
+  readonly pool: pg.Pool;
+  readonly kysely: Db;
+  private readonly log = new Logger(Database.name);
+
+  constructor(@Inject(CONFIG) config: Config) {
+    this.pool = new pg.Pool({
+      connectionString: config.DATABASE_URL,
+      max: config.DATABASE_POOL,
+      types,
+      application_name: 'strata-gateway',
+    });
+    // an idle connection that breaks is replaced at the next use; without a listener it would end the process
+    this.pool.on('error', (e) => this.log.warn(`an idle database connection broke: ${e.message}`));
+    this.kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.pool }) }).withSchema(SCHEMA);
+  }
+
+  transaction<T>(work: (trx: Trx) => Promise<T>): Promise<T> {
+    return this.kysely.transaction().execute(work);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.kysely.destroy();
+  }
+}
