@@ -1,1 +1,18 @@
-export {};
+export {
+  columnIndex,
+  loadColumns,
+  numbersOf,
+  textsOf,
+  type LoadOptions,
+  type NumberColumn,
+  type Table,
+  type TableColumn,
+  type TextColumn,
+} from './columns.js';
+export { describeFile, type DescribeOptions } from './describe.js';
+export { hashNgrams, hashNgramsBatch, normaliseText, padIds, tokens, type NgramBatch } from './ngrams.js';
+export { readObjects, readRows, type ReadOptions, type RowBatch, type RowFormat } from './rows.js';
+export { batchIndices, kFold, trainTestSplit, type Split } from './split.js';
+export { suggestTask } from './task.js';
+export { DEFAULT_MISSING, parseNumber, quoteList, type Cell } from './values.js';
+export { csvWriter, writeCsv, type CsvWriter, type WritableCell } from './write.js';
