@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { parse, type CsvError } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import type { DatasetFormat } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
 import { openText } from './open.js';
@@ -29,6 +29,8 @@ export type RowFormat = Pick<DatasetFormat, 'format' | 'delimiter' | 'header' | 
 /** A record longer than this is an unclosed quote that swallows the file, not data. */
 const MAX_RECORD_BYTES = 16 << 20;
 const DEFAULT_BATCH = 4096;
+/** Bytes parsed at a time when only the first records are wanted. */
+const SAMPLE_BYTES = 1 << 14;
 
 export interface CsvRecord {
   /** Fields as they stand in the file, trimmed. */
@@ -80,14 +82,16 @@ export async function* readRecords(
   parser.on('error', (e) => (failure ??= e));
   parser.resume();
   const fail = (e: Error): never => {
-    if ('code' in e && String(e.code).startsWith('CSV_')) throw quoteError(e as CsvError, name, lastLine);
+    if (e instanceof CsvError) throw quoteError(e, name, lastLine);
     throw e;
   };
   try {
     for await (const chunk of openText(path, name, options.signal)) {
-      await new Promise<void>((done) => parser.write(chunk, () => done()));
-      if (failure) fail(failure);
-      if (batch.length >= size) {
+      const step = limit === Infinity ? chunk.length : SAMPLE_BYTES;
+      for (let from = 0; from < chunk.length; from += step) {
+        await new Promise<void>((done) => parser.write(chunk.subarray(from, from + step), () => done()));
+        if (failure) fail(failure);
+        if (batch.length < size) continue;
         seen += batch.length;
         yield batch;
         batch = [];
@@ -196,7 +200,7 @@ function raggedLine(fields: number, format: RowFormat, line: number, name: strin
   const which =
     fields < expected
       ? `the value of column "${format.columns[fields]?.name ?? ''}" and what follows is absent`
-      : `there are ${fields - expected} more than columns; a field that holds the delimiter needs quotes`;
+      : `a field that holds the delimiter needs quotes around it`;
   const column = fields < expected ? format.columns[fields]?.name : undefined;
   return new StrataError('invalid_data', `line ${line} has ${fields} fields, expected ${expected}: ${which}.`, {
     where: { file: name, line, ...(column === undefined ? {} : { column }) },
