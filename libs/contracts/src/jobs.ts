@@ -223,5 +223,13 @@ export const JobSpec = z.object({
   seed: z.number().int(),
   device: z.enum(['cpu', 'webgpu', 'cuda']),
   limits: Limits,
+  attempt_base: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      'attempts begun before this enqueuing (absent: 0). Without an answer to Claim, an attempt is attempt_base plus the runs that the queue has counted',
+    ),
 });
 export type JobSpec = z.infer<typeof JobSpec>;
