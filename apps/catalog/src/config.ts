@@ -1,0 +1,19 @@
+import { grpcSettings, httpSettings, loadConfig, logSettings, serviceSettings } from '@strata/service-kit';
+import { z } from 'zod';
+
+export const ConfigSchema = z.object({
+  ...logSettings,
+  ...serviceSettings,
+  ...grpcSettings(4602),
+  ...httpSettings(0),
+  CONTENT_DIR: z
+    .string()
+    .default('')
+    .describe('folder with the YAML files of the map; empty: the content that comes with Strata'),
+});
+export type Config = z.output<typeof ConfigSchema>;
+
+/** @throws StrataError `invalid_configuration`, naming every wrong setting */
+export function readConfig(): Config {
+  return loadConfig(ConfigSchema, process.env);
+}
