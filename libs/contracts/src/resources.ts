@@ -22,6 +22,7 @@ export const ListQuery = z.strictObject({
   after: z.string().max(200).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
+export type ListQuery = z.infer<typeof ListQuery>;
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({ object: z.literal('list'), data: z.array(item), has_more: z.boolean(), next: z.string().nullable() });
 
@@ -36,6 +37,7 @@ export const CreateKey = z
     expires_at: z.iso.datetime().optional(),
   })
   .meta({ id: 'CreateKey' });
+export type CreateKey = z.infer<typeof CreateKey>;
 export const KeyView = z
   .object({
     object: z.literal('key'),
@@ -54,6 +56,7 @@ export const KeyView = z
 export type KeyView = z.infer<typeof KeyView>;
 
 export const CreateTenant = z.strictObject({ name: ResourceName }).meta({ id: 'CreateTenant' });
+export type CreateTenant = z.infer<typeof CreateTenant>;
 export const TenantView = z
   .object({ object: z.literal('tenant'), id: z.string(), name: z.string(), created_at: z.iso.datetime() })
   .meta({ id: 'Tenant' });

@@ -5,6 +5,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create table gateway.tenant (
       id text primary key,
       name text not null unique,
+      operator boolean not null default false,
       created_at timestamptz not null default now()
     )`.execute(db);
   await sql`

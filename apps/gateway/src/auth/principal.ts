@@ -1,4 +1,10 @@
-import { createParamDecorator, type CustomDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import {
+  applyDecorators,
+  createParamDecorator,
+  type CustomDecorator,
+  type ExecutionContext,
+  SetMetadata,
+} from '@nestjs/common';
 import type { Scope } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
 import type { FastifyRequest } from 'fastify';
@@ -8,6 +14,8 @@ export interface Principal {
   readonly tenantId: string;
   readonly keyId: string;
   readonly scopes: readonly Scope[];
+  /** Belongs to the first tenant, whose administrators look after the installation. */
+  readonly operator: boolean;
 }
 
 declare module 'fastify' {
@@ -18,12 +26,17 @@ declare module 'fastify' {
 
 export const PUBLIC = Symbol('route needs no key');
 export const SCOPE = Symbol('scope that a route needs');
+export const OPERATOR = Symbol('route is for administrators of the installation');
 
 /** The route (or controller) is open to everybody. */
 export const Public = (): CustomDecorator<symbol> => SetMetadata(PUBLIC, true);
 
 /** The key must have this scope. Without it: `read` for GET and HEAD, `write` for everything else. `admin` includes both. */
 export const RequireScope = (scope: Scope): CustomDecorator<symbol> => SetMetadata(SCOPE, scope);
+
+/** Only for admin keys of the first tenant: what touches all tenants (tenants themselves, workers, the queue board). */
+export const RequireOperator = (): MethodDecorator & ClassDecorator =>
+  applyDecorators(SetMetadata(SCOPE, 'admin' satisfies Scope), SetMetadata(OPERATOR, true));
 
 function principalOf(context: ExecutionContext): Principal {
   const { principal } = context.switchToHttp().getRequest<FastifyRequest>();

@@ -7,6 +7,8 @@ export type Json<T> = ColumnType<T, string, string>;
 export interface TenantTable {
   id: string;
   name: string;
+  /** The first tenant: its administrators look after the installation. */
+  operator: Generated<boolean>;
   created_at: Generated<Date>;
 }
 

@@ -1,0 +1,34 @@
+import { type DynamicModule, Module, StandardSchemaValidationPipe } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { createRegistry, logging, metricsModule } from '@strata/service-kit';
+import { AuthModule } from './auth/auth.module.js';
+import type { Config } from './config.js';
+import { invalidRequest } from './http/problem.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { OpsModule } from './ops/ops.module.js';
+import { PlatformModule } from './platform/platform.module.js';
+import { TenantsModule } from './tenants/tenants.module.js';
+
+@Module({})
+export class AppModule {
+  static with(config: Config): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        logging('gateway', config.LOG_LEVEL, config.LOG_PRETTY),
+        metricsModule(createRegistry('gateway')),
+        PlatformModule.with(config),
+        OpsModule,
+        AuthModule,
+        TenantsModule,
+      ],
+      providers: [
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        {
+          provide: APP_PIPE,
+          useFactory: () => new StandardSchemaValidationPipe({ exceptionFactory: invalidRequest }),
+        },
+      ],
+    };
+  }
+}

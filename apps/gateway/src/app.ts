@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { newId } from '@strata/kernel';
+import { Logger } from 'nestjs-pino';
+import { AppModule } from './app.module.js';
+import type { Config } from './config.js';
+import { Database } from './db/database.js';
+import { migrate } from './db/migrate.js';
+import { waitForDatabase } from './db/wait.js';
+import { describeApi } from './ops/openapi.js';
+import { firstStart } from './tenants/first-start.js';
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,100}$/;
+
+/** The caller's id when it is plain; otherwise a new one, put into the headers so that log lines and error answers agree on it. */
+function requestId(raw: IncomingMessage): string {
+  const given = raw.headers['x-request-id'];
+  if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
+  const id = newId('request');
+  raw.headers['x-request-id'] = id;
+  return id;
+}
+
+export interface Gateway {
+  readonly app: NestFastifyApplication;
+  /** Secret of the admin key, if this start made the first one. */
+  readonly adminKey: string | undefined;
+}
+
+/**
+ * Everything but listening: the database is up to date, the features are started.
+ * @throws StrataError `unavailable`, `not_writable`, `invalid_configuration`, …: each names its mend
+ */
+export async function createGateway(config: Config): Promise<Gateway> {
+  const adapter = new FastifyAdapter({
+    genReqId: requestId,
+    bodyLimit: config.BODY_LIMIT_BYTES,
+    // behind a load balancer the caller's address comes in a header
+    trustProxy: true,
+    // an idle connection that a client keeps open must not hold up the end
+    forceCloseConnections: 'idle',
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
+    bufferLogs: true,
+    abortOnError: false,
+  });
+  app.useLogger(app.get(Logger));
+  const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  const db = app.get(Database);
+  try {
+    await waitForDatabase(db, config.DATABASE_URL, config.DATABASE_WAIT_S);
+    await migrate(db);
+    const adminKey = await firstStart(db, config.DATA_DIR);
+    describeApi(app);
+    await app.init();
+    await fastify.ready();
+    return { app, adminKey };
+  } catch (e) {
+    await app.close();
+    throw e;
+  }
+}
