@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { newId } from '@strata/kernel';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
@@ -8,6 +9,7 @@ import type { Config } from './config.js';
 import { Database } from './db/database.js';
 import { migrate } from './db/migrate.js';
 import { waitForDatabase } from './db/wait.js';
+import { errorOf, PROBLEM_TYPE, problemOf } from './http/problem.js';
 import { describeApi } from './ops/openapi.js';
 import { firstStart } from './tenants/first-start.js';
 
@@ -40,6 +42,11 @@ export async function createGateway(config: Config): Promise<Gateway> {
     trustProxy: true,
     // an idle connection that a client keeps open must not hold up the end
     forceCloseConnections: 'idle',
+    // what the router refuses never reaches Nest
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      const problem = problemOf(errorOf(error), request.id);
+      void reply.header('x-request-id', request.id).status(problem.status).type(PROBLEM_TYPE).send(problem);
+    },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
     bufferLogs: true,

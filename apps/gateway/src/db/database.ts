@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { CONFIG, type Config } from '../config.js';
@@ -15,7 +15,7 @@ const types: pg.CustomTypesConfig = {
 
 /** The connection pool, and kysely on it with schema `gateway`. */
 @Injectable()
-export class Database implements OnApplicationShutdown {
+export class Database {
   readonly pool: pg.Pool;
   readonly kysely: Db;
   private readonly log = new Logger(Database.name);
@@ -36,7 +36,7 @@ export class Database implements OnApplicationShutdown {
     return this.kysely.transaction().execute(work);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async close(): Promise<void> {
     await this.kysely.destroy();
   }
 }
