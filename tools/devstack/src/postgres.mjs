@@ -64,13 +64,19 @@ function usableNative(ids) {
 }
 
 /**
- * ... and neither can it reach a data folder in there: that one then lies under /var/tmp, and a file beside the wanted
- * place says where, so that a new data folder gets a new database.
+ * ... and neither can it reach a data folder in there. A parent folder of mode 700 that is ours is opened for passing through
+ * (711: not for listing). If that does not help, the cluster lies under /var/tmp, and a file beside the wanted place says
+ * where, so that a new data folder gets a new database.
  */
 function usableDataDir(wanted, ids, log) {
   const parent = path.dirname(wanted);
-  fs.mkdirSync(parent, { recursive: true }); // its mode must stay open: mkdir -p with 0700 shuts the parents too
-  if (ids.uid === undefined || spawnSync('test', ['-x', parent], ids).status === 0) return wanted;
+  fs.mkdirSync(parent, { recursive: true });
+  const enters = (dir) => ids.uid === undefined || spawnSync('test', ['-x', dir], { ...ids, cwd: '/' }).status === 0;
+  if (enters(parent)) return wanted;
+  const { uid, mode } = fs.statSync(parent);
+  if (enters(path.dirname(parent)) && parent !== os.homedir() && uid === process.getuid())
+    fs.chmodSync(parent, mode | 0o011);
+  if (enters(parent)) return wanted;
   const pointer = `${wanted}.location`;
   if (!fs.existsSync(pointer))
     fs.writeFileSync(pointer, `/var/tmp/strata-postgres-${randomBytes(8).toString('hex')}\n`);
@@ -105,8 +111,14 @@ function initialise({ bin, dataDir, ids, durable, password }) {
   const args = ['-D', part, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-instructions'];
   if (!durable) args.push('--no-sync');
   args.push('-A', password ? 'scram-sha-256' : 'trust');
-  if (password) args.push('--pwfile=/dev/stdin');
-  const r = spawnSync(bin('initdb'), args, { ...ids, encoding: 'utf8', cwd: '/', input: `${password ?? ''}\n` });
+  const pwfile = `${part}.password`;
+  if (password) {
+    fs.writeFileSync(pwfile, `${password}\n`, { mode: 0o600 });
+    if (ids.uid !== undefined) fs.chownSync(pwfile, ids.uid, ids.gid);
+    args.push(`--pwfile=${pwfile}`);
+  }
+  const r = spawnSync(bin('initdb'), args, { ...ids, encoding: 'utf8', cwd: '/' });
+  fs.rmSync(pwfile, { force: true });
   if (r.status !== 0) throw describe(`initdb failed: ${r.error ?? ''}${r.stderr}`, dataDir);
   fs.rmSync(dataDir, { recursive: true, force: true });
   fs.renameSync(part, dataDir);
@@ -159,7 +171,12 @@ export async function startPostgres({ dataDir: wanted, port, durable = true, pas
   ];
   const until = Date.now() + 60_000; // crash recovery replays the log first
   for (;;) {
-    const attempt = await launch(bin('postgres'), args, { ids, port, log, until });
+    const attempt = await launch(bin('postgres'), args, {
+      ids,
+      pidFile: path.join(dataDir, 'postmaster.pid'),
+      log,
+      until,
+    });
     if (attempt.running) {
       const auth = password ? `postgres:${encodeURIComponent(password)}` : 'postgres';
       return { ...attempt.running, dataDir, port, url: `postgres://${auth}@127.0.0.1:${port}/postgres` };
@@ -171,7 +188,7 @@ export async function startPostgres({ dataDir: wanted, port, durable = true, pas
   }
 }
 
-async function launch(command, args, { ids, port, log, until }) {
+async function launch(command, args, { ids, pidFile, log, until }) {
   const child = spawn(command, args, {
     ...ids,
     cwd: '/',
@@ -193,7 +210,12 @@ async function launch(command, args, { ids, port, log, until }) {
       r({ code, signal });
     }),
   );
-  while (!(await accepts(port)) || exited) {
+  // the socket opens before recovery is over: the server's own status line, which pg_ctl waits for too, is the honest sign
+  const isReady = () => {
+    const lines = fs.existsSync(pidFile) ? fs.readFileSync(pidFile, 'utf8').split('\n') : [];
+    return Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready';
+  };
+  while (exited || !isReady()) {
     if (exited) return { output };
     if (Date.now() > until) {
       child.kill('SIGQUIT');

@@ -7,7 +7,6 @@ import pg from 'pg';
 import { accepts, freePort, startPostgres, type Postgres } from './index.mjs';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'devstack-'));
-fs.chmodSync(dir, 0o755);
 const dataDir = path.join(dir, 'pg');
 const running: Postgres[] = [];
 const start = async (o: Partial<Parameters<typeof startPostgres>[0]> = {}): Promise<Postgres> => {
@@ -73,7 +72,10 @@ describe('startPostgres', () => {
   it('says which port is taken', async () => {
     const port = await freePort();
     const server = net.createServer().listen(port, '127.0.0.1');
-    await expect(start({ port })).rejects.toMatchObject({ code: 'port_in_use' });
-    await new Promise((r) => server.close(r));
+    try {
+      await expect(start({ port })).rejects.toMatchObject({ code: 'port_in_use' });
+    } finally {
+      await new Promise((r) => server.close(r));
+    }
   });
 });
