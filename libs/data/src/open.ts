@@ -44,7 +44,7 @@ function incompleteTail(bytes: Uint8Array): number {
   return 0;
 }
 
-/** Number of bytes before the first line that is not UTF-8; bisection would not help, lines are short. */
+/** Lines before the first one that is not UTF-8. */
 function firstInvalidLine(bytes: Buffer): number {
   let line = 0;
   for (let from = 0; from < bytes.length; line++) {
@@ -83,7 +83,7 @@ async function source(path: string, name: string): Promise<Readable> {
 
 /**
  * The bytes of a text file in chunks that never cut a character: gzip is unpacked, the byte order mark removed.
- * @throws StrataError `not_found`, `invalid_data` (binary file, or the first line that is not UTF-8)
+ * @throws StrataError `not_found`, `job_cancelled` (signal), `invalid_data` (binary file, or the first line that is not UTF-8)
  */
 export async function* openText(path: string, name: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
   const stream = await source(path, name);
@@ -101,7 +101,8 @@ export async function* openText(path: string, name: string, signal?: AbortSignal
   };
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      signal?.throwIfAborted();
+      if (signal?.aborted)
+        throw new StrataError('job_cancelled', `reading ${name} was cancelled`, { cause: signal.reason });
       let bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
       if (first && bytes.length >= 3) {
         first = false;

@@ -1,0 +1,50 @@
+import type { ColumnType, DatasetFormat, DatasetHandle, JobContext } from '@strata/contracts';
+import { describeFile, readRows, type Cell, type RowBatch } from '@strata/data';
+
+/** Rows of an input dataset; ends with `job_cancelled` between batches when the job is cancelled. */
+export const rowsOf = (ctx: JobContext, data: DatasetHandle): AsyncGenerator<RowBatch> =>
+  readRows(data.path, data.format, { signal: ctx.signal });
+
+/** The text column that decides about rows (a class), one shared string for each value. */
+export async function readColumn(ctx: JobContext, data: DatasetHandle, index: number): Promise<Cell[]> {
+  const shared = new Map<string, string>();
+  const out: Cell[] = [];
+  for await (const { rows } of rowsOf(ctx, data))
+    for (const row of rows) {
+      const cell = row[index] ?? null;
+      if (cell === null) out.push(null);
+      else {
+        if (!shared.has(cell)) shared.set(cell, cell);
+        out.push(shared.get(cell) ?? cell);
+      }
+    }
+  return out;
+}
+
+/** Describes a CSV file that a recipe has written, keeping the types that its columns had. */
+export function describeWritten(
+  ctx: JobContext,
+  path: string,
+  source: DatasetFormat,
+  types: Readonly<Record<string, ColumnType>> = {},
+  columns: readonly string[] = source.columns.map((c) => c.name),
+): Promise<DatasetFormat> {
+  const known = source.columns
+    .filter((c) => columns.includes(c.name) && c.type !== 'empty')
+    .map((c) => [c.name, c.type] as const);
+  return describeFile(path, {
+    format: 'csv',
+    delimiter: ',',
+    header: true,
+    quote: '"',
+    types: { ...Object.fromEntries(known), ...types },
+    missingValues: source.missing_values,
+    signal: ctx.signal,
+  });
+}
+
+export const countBy = (cells: readonly Cell[]): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const cell of cells) if (cell !== null) counts.set(cell, (counts.get(cell) ?? 0) + 1);
+  return counts;
+};
