@@ -1,5 +1,5 @@
 import { StrataError, isStrataError, toStrataError } from '@strata/kernel';
-import { UnrecoverableError, type Job } from 'bullmq';
+import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { openBackend } from './backend.js';
 import type { Backoff, ConsumedJob, Consumer, ConsumerOptions, JobHandler, QueueConfig } from './port.js';
 
@@ -22,12 +22,16 @@ export function createConsumer(
 
   const worker = backend.worker(
     queue,
-    async (job, _token, signal) => {
+    async (job, token, signal) => {
       const id = idOf(job);
       handled.add(id);
       try {
-        return (await handler(consumed(job, signal ?? new AbortController().signal))) ?? null;
+        return (await handler(consumed(job, token, signal ?? new AbortController().signal))) ?? null;
       } catch (e) {
+        if (e instanceof WaitingError || e instanceof DelayedError) {
+          handled.delete(id);
+          throw e;
+        }
         throw toBull(e);
       }
     },
@@ -76,7 +80,7 @@ export function createConsumer(
   };
 }
 
-function consumed(job: Job, signal: AbortSignal): ConsumedJob {
+function consumed(job: Job, token: string | undefined, signal: AbortSignal): ConsumedJob {
   const id = idOf(job);
   return {
     id,
@@ -87,6 +91,14 @@ function consumed(job: Job, signal: AbortSignal): ConsumedJob {
       if (!toStrataError(error).retryable || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) return undefined;
       const backoff = job.opts.backoff as { type: Backoff['type']; delay: number } | undefined;
       return backoff ? backoff.delay * (backoff.type === 'exponential' ? 2 ** job.attemptsMade : 1) : 0;
+    },
+    async release(delayMs = 0) {
+      if (delayMs > 0) {
+        await job.moveToDelayed(Date.now() + delayMs, token);
+        throw new DelayedError();
+      }
+      await job.moveToWait(token);
+      throw new WaitingError();
     },
     async children() {
       const values: Record<string, unknown> = await job.getChildrenValues();

@@ -104,6 +104,11 @@ export interface ConsumedJob {
   readonly signal: AbortSignal;
   /** Milliseconds until the next run if this one fails with `error`; undefined when there will be none. */
   retryIn(error: unknown): number | undefined;
+  /**
+   * Puts the job back for another consumer, as if it had not been taken: no attempt is spent. The handler must let through what this throws, always.
+   * @param delayMs until it may be taken again (default 0)
+   */
+  release(delayMs?: number): Promise<never>;
   /** What the children of a flow returned, by id. */
   children(): Promise<Record<string, unknown>>;
 }
