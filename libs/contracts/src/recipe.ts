@@ -34,7 +34,9 @@ export interface SmokeSpec<P> {
 }
 export type SmokeInput =
   | { readonly dataset: () => string; readonly format: 'csv' | 'jsonl'; readonly target?: string }
-  | { readonly model: string };
+  | { readonly model: string }
+  /** The data file that another recipe's smoke run takes as this input: what its model was trained on. */
+  | { readonly from: string; readonly input: string };
 
 /** The figure that the recipe earned on public data, and how to earn it again. */
 export interface Reference {
