@@ -1,4 +1,4 @@
-import { StrataError, isStrataError, toStrataError } from '@strata/kernel';
+import { StrataError, toStrataError } from '@strata/kernel';
 import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { openBackend } from './backend.js';
 import type { Backoff, ConsumedJob, Consumer, ConsumerOptions, JobHandler, QueueConfig } from './port.js';
@@ -115,6 +115,6 @@ const idOf = (job: Job): string => job.id ?? '';
 /** BullMQ repeats a job for every error but its own UnrecoverableError. */
 function toBull(e: unknown): Error {
   const error = toStrataError(e);
-  if (error.retryable && (isStrataError(e) || e instanceof Error)) return error;
+  if (error.retryable) return error;
   return Object.assign(new UnrecoverableError(error.message), { cause: e });
 }

@@ -21,8 +21,9 @@ export async function answered<T>(who: string, what: string, work: () => Promise
     return await Promise.race([answer, silence]);
   } catch (e) {
     if (isStrataError(e)) throw e;
-    if (isConnectionLoss(e) || (e instanceof Error && LOST_REDIS.test(e.message)))
-      throw new StrataError('unavailable', `${who} is not reachable: ${e.message}`, { cause: e });
+    const message = typeof e === 'object' && e !== null && 'message' in e ? String(e.message) : String(e);
+    if (isConnectionLoss(e) || LOST_REDIS.test(message))
+      throw new StrataError('unavailable', `${who} is not reachable: ${message}`, { cause: e });
     throw e;
   } finally {
     clearTimeout(timer);

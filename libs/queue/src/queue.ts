@@ -136,9 +136,26 @@ export function createQueue(config: QueueConfig, options: { onError?: (e: Error)
   };
 }
 
+// BullMQ's Redis keys are `bull:<queue>:<id>` for a job and `bull:<queue>:<one of these>` for the queue itself; a number is an id that it makes
+const ID = /^(?!\d+$)[A-Za-z0-9_-]{1,128}$/;
+const RESERVED = new Set(
+  'active wait waiting waiting-children paused id delayed prioritized stalled stalled-check completed failed repeat limiter meta events pc marker de'.split(
+    ' ',
+  ),
+);
+
+function checkId(id: string): string {
+  if (!ID.test(id) || RESERVED.has(id))
+    throw new StrataError(
+      'invalid_request',
+      `"${id.slice(0, 140)}" cannot be the id of a queued job: use 1 to 128 letters, digits, "_" and "-", not digits alone, and none of BullMQ's own words`,
+    );
+  return id;
+}
+
 function jobOptions(item: QueueItem): JobsOptions {
   return {
-    jobId: item.id,
+    jobId: checkId(item.id),
     priority: PRIORITY_MAX + 1 - Math.min(Math.max(Math.round(item.priority ?? 0), 0), PRIORITY_MAX),
     attempts: item.attempts ?? 1,
     removeOnComplete: true,
