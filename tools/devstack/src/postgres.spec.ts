@@ -31,17 +31,17 @@ afterAll(async () => {
 
 describe('startPostgres', () => {
   it('keeps what was written, through a stop and through a SIGKILL of the server', async () => {
-    const first = await start();
+    const first = await start({ durable: true });
     await query(first, 'create table t (n int)');
     await query(first, 'insert into t values (1)');
     await first.stop();
     expect(await accepts(first.port)).toBe(false);
 
-    const second = await start();
+    const second = await start({ durable: true });
     await query(second, 'insert into t values (2)');
     await second.kill('SIGKILL');
 
-    const third = await start();
+    const third = await start({ durable: true });
     expect(await query(third, 'select n from t order by n')).toEqual([{ n: 1 }, { n: 2 }]);
     await third.stop();
   }, 60_000);
