@@ -20,3 +20,5 @@ export { startHealthServer, type Checks, type HealthServer } from './health.js';
 export { ready, runMain, stopOnSignals, stopWithParent } from './lifecycle.js';
 export { createLogger, logging, type LogSetting, type ServiceLogger } from './logging.js';
 export { createRegistry, jobMetrics, metricsModule, type JobMetrics } from './metrics.js';
+export { runWorkerHost, type WorkerHost, type WorkerHostOptions } from './worker/host.js';
+export { WorkerService, runWorkerApp, workerModule, type WorkerApp, type WorkerSettings } from './worker/worker-app.js';

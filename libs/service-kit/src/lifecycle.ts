@@ -9,8 +9,8 @@ export function ready(service: string, info: Readonly<Record<string, unknown>> =
 
 const LAST_RESORT_MS = 10_000;
 
-function endAfter(close: () => Promise<void>): void {
-  setTimeout(() => process.exit(1), LAST_RESORT_MS).unref();
+function endAfter(close: () => Promise<void>, graceMs: number): void {
+  setTimeout(() => process.exit(1), graceMs).unref();
   close().then(
     () => process.exit(0),
     (e: unknown) => {
@@ -22,7 +22,7 @@ function endAfter(close: () => Promise<void>): void {
 
 /** If the supervisor dies, its IPC channel closes: stop too, so that nothing is left over. */
 export function stopWithParent(close: () => Promise<void>): void {
-  if (process.send) process.once('disconnect', () => endAfter(close));
+  if (process.send) process.once('disconnect', () => endAfter(close, LAST_RESORT_MS));
 }
 
 /** Stops once on SIGTERM, SIGINT or the end of the supervisor, whichever comes first. `graceMs` is what `close` may take. */
@@ -31,8 +31,7 @@ export function stopOnSignals(close: () => Promise<void>, graceMs = LAST_RESORT_
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
-    setTimeout(() => process.exit(1), graceMs).unref();
-    endAfter(close);
+    endAfter(close, graceMs);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
   if (process.send) process.once('disconnect', stop);

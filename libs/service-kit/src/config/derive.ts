@@ -1,12 +1,9 @@
 import type { ArtifactConfig } from '@strata/artifacts';
 import { StrataError } from '@strata/kernel';
+import type { QueueConfig } from '@strata/queue';
 import type { z } from 'zod';
 import type { TlsFiles } from '../grpc/tls.js';
 import type { artifactSettings, queueSettings, serviceSettings } from './shapes.js';
-
-type QueueConfig =
-  | { readonly backend: 'redis'; readonly url: string }
-  | { readonly backend: 'postgres'; readonly connectionString: string; readonly schema?: string };
 
 type Settings<T extends Record<string, z.ZodType>> = { [K in keyof T]: z.output<T[K]> };
 

@@ -106,6 +106,12 @@ export const workerSettings = {
     .min(0)
     .default(0)
     .describe('memory of one job that sets no limit of its own, in MiB; 0: what the machine has, less a tenth'),
+  CACHE_MB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(10_240)
+    .describe('inputs of earlier jobs that are kept in DATA_DIR for the next ones, in MiB'),
   CHECKPOINT_INTERVAL_S: z.coerce
     .number()
     .min(0)
