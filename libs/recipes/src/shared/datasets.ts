@@ -1,11 +1,16 @@
 import type { ColumnType, DatasetFormat, DatasetHandle, JobContext } from '@strata/contracts';
 import { describeFile, readRows, type Cell, type RowBatch } from '@strata/data';
+import { turn } from './cancel.js';
 
 /** Rows of an input dataset; ends with `job_cancelled` between batches when the job is cancelled. */
-export const rowsOf = (ctx: JobContext, data: DatasetHandle): AsyncGenerator<RowBatch> =>
-  readRows(data.path, data.format, { signal: ctx.signal });
+export async function* rowsOf(ctx: JobContext, data: DatasetHandle): AsyncGenerator<RowBatch> {
+  for await (const batch of readRows(data.path, data.format, { signal: ctx.signal })) {
+    yield batch;
+    await turn(ctx.signal);
+  }
+}
 
-/** The text column that decides about rows (a class), one shared string for each value. */
+/** One column in memory, equal values sharing one string. */
 export async function readColumn(ctx: JobContext, data: DatasetHandle, index: number): Promise<Cell[]> {
   const shared = new Map<string, string>();
   const out: Cell[] = [];
