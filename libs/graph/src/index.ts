@@ -1,1 +1,41 @@
-export {};
+export { bindParameters, initialParameters, parameterCount } from './bind.js';
+export { DEFAULT_OPSET, GraphBuilder, type Initializer, type Parameter } from './builder.js';
+export { differentiate, gradientName } from './differentiate.js';
+export { broadcast, isStatic, sameShape, showShape } from './dims.js';
+export { fromOnnx, type ReadExternal } from './from-onnx.js';
+export { graphHash } from './hash.js';
+export { inferShapes, inferValues } from './infer.js';
+export { isNotDifferentiable } from './ops/rule.js';
+export type { Emitter, OpRule, OpSample, SampleInput } from './ops/rule.js';
+export type { OpFunctions, OpName, Value } from './ops/signatures.js';
+export { OPS, findRule, operatorSamples } from './ops/table.js';
+export { eliminateCommonSubexpressions, eliminateDeadCode, foldConstants, optimizeGraph } from './passes.js';
+export {
+  byteLength,
+  elements,
+  fromBytes,
+  fromHalf,
+  isFloat,
+  tensor,
+  tensorOf,
+  toBytes,
+  toHalf,
+  toNumbers,
+  zeros,
+} from './tensor.js';
+export { toOnnx, type OnnxOptions } from './to-onnx.js';
+export type {
+  Attr,
+  Attrs,
+  DType,
+  DataOf,
+  Dim,
+  Graph,
+  Node,
+  Shape,
+  TensorArray,
+  TensorData,
+  TensorType,
+  ValueInfo,
+} from './types.js';
+export { verify } from './verify.js';

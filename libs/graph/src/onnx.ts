@@ -1,1 +1,82 @@
-export {};
+import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, relative, resolve, sep, win32 } from 'node:path';
+import { StrataError } from '@strata/kernel';
+import { fromOnnx, type ReadExternal } from './from-onnx.js';
+import type { Graph } from './types.js';
+
+const outside = (location: string): StrataError =>
+  new StrataError(
+    'external_data_outside',
+    `the model points to "${location}", outside its own folder. Put its data files beside the model and save it with relative names`,
+    { where: { file: location } },
+  );
+
+const isInside = (dir: string, path: string): boolean => {
+  const way = relative(dir, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+};
+
+/**
+ * Finds a data file of a model. Absolute names, `..` and symbolic links that lead out of the folder are refused.
+ * @throws StrataError `external_data_outside`; `invalid_onnx` when the file is absent
+ */
+export function resolveExternal(dir: string, location: string): string {
+  // a model made on Windows may use its notation, which must not slip through here
+  if (
+    isAbsolute(location) ||
+    win32.isAbsolute(location) ||
+    location.split(/[\\/]/).includes('..') ||
+    location.includes('\0')
+  )
+    throw outside(location);
+  const path = resolve(dir, location);
+  if (!isInside(resolve(dir), path)) throw outside(location);
+  let real: string;
+  try {
+    real = realpathSync(path);
+  } catch (cause) {
+    throw new StrataError('invalid_onnx', `the model's data file "${location}" is not in its folder`, {
+      cause,
+      where: { file: location },
+    });
+  }
+  if (!isInside(realpathSync(dir), real)) throw outside(location);
+  return real;
+}
+
+/** Reads parts of data files that lie in `dir`, and nowhere else. */
+export function externalReader(dir: string): ReadExternal {
+  return (location, offset, length) => {
+    const fd = openSync(resolveExternal(dir, location), 'r');
+    try {
+      const stat = fstatSync(fd);
+      const n = length ?? stat.size - offset;
+      if (!stat.isFile() || n < 0 || offset + n > stat.size)
+        throw new StrataError(
+          'invalid_onnx',
+          `the model wants ${n} bytes at ${offset} of "${location}", which has ${stat.size}`,
+          { where: { file: location } },
+        );
+      const bytes = new Uint8Array(n);
+      for (let at = 0; at < n;) {
+        const got = readSync(fd, bytes, at, n - at, offset + at);
+        if (got === 0)
+          throw new StrataError('invalid_onnx', `the model's data file "${location}" ended early`, {
+            where: { file: location },
+          });
+        at += got;
+      }
+      return bytes;
+    } finally {
+      closeSync(fd);
+    }
+  };
+}
+
+/**
+ * Reads a model from its file, with the data files beside it.
+ * @throws StrataError `invalid_onnx`, `external_data_outside`
+ */
+export function loadOnnx(path: string): Graph {
+  return fromOnnx(readFileSync(path), { readExternal: externalReader(dirname(path)) });
+}

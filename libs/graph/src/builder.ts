@@ -1,0 +1,257 @@
+import { StrataError, type Rng } from '@strata/kernel';
+import { opFunctions } from './emit.js';
+import { inferNode, toValue, inferValues } from './infer.js';
+import type { Emitter } from './ops/rule.js';
+import type { OpFunctions, Value } from './ops/signatures.js';
+import { tensorOf } from './tensor.js';
+import type { Attrs, DType, Graph, Node, Shape, TensorData, ValueInfo } from './types.js';
+
+/** Operator set that Strata writes; ONNX 1.16 and newer, ONNX Runtime 1.18 and newer read it. */
+export const DEFAULT_OPSET = 21;
+
+/** Draws the first value of a parameter. */
+export type Initializer = (dims: readonly number[], dtype: DType, rng: Rng) => TensorData;
+
+/** A trainable tensor: an input of the training graph, an initializer of the exported one (`bindParameters`). */
+export interface Parameter extends ValueInfo {
+  readonly shape: readonly number[];
+  readonly init: Initializer;
+}
+
+/**
+ * Builds a graph node by node; each value's element type and shape is inferred at once, so an error names the line that made it.
+ *
+ * ```ts
+ * const b = new GraphBuilder('mlp');
+ * const x = b.input('x', 'float32', ['N', 4]);
+ * const w = b.param('w', 'float32', [4, 3], init);
+ * b.output('y', b.op.MatMul(x, w));
+ * const graph = b.build();
+ * ```
+ */
+export class GraphBuilder implements Emitter {
+  readonly op: OpFunctions;
+  readonly name: string;
+  readonly opset: number;
+  private readonly values = new Map<string, Value>();
+  private readonly inputList: ValueInfo[] = [];
+  private readonly parameterList: Parameter[] = [];
+  private readonly nodes: Node[] = [];
+  private readonly initializers = new Map<string, TensorData>();
+  private readonly outputList: { name: string; value: Value }[] = [];
+  private readonly domains = new Map<string, number>();
+  private readonly smallConstants = new Map<string, Value>();
+  private readonly counters = new Map<string, number>();
+  private prefix = '';
+
+  constructor(name = 'graph', options: { opset?: number } = {}) {
+    this.name = name;
+    this.opset = options.opset ?? DEFAULT_OPSET;
+    this.op = opFunctions(this);
+  }
+
+  /** Continues an existing graph: its values can be fetched by name and more nodes and outputs added. */
+  static from(graph: Graph): GraphBuilder {
+    const b = new GraphBuilder(graph.name, { opset: graph.opset });
+    for (const [domain, version] of graph.domains) b.domains.set(domain, version);
+    for (const [name, value] of inferValues(graph)) b.values.set(name, value);
+    for (const [name, data] of graph.initializers) b.initializers.set(name, data);
+    b.inputList.push(...graph.inputs);
+    b.nodes.push(...graph.nodes);
+    for (const n of graph.nodes) b.counters.set(n.name, 1);
+    for (const o of graph.outputs) b.outputList.push({ name: o.name, value: b.value(o.name) });
+    return b;
+  }
+
+  /** Parameters declared so far, in order. */
+  get parameters(): readonly Parameter[] {
+    return this.parameterList;
+  }
+
+  /** A graph input. Symbolic sizes are strings. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    this.inputList.push({ name: this.fresh(name), dtype, shape });
+    return this.add({ name, dtype, shape });
+  }
+
+  /** A trainable tensor; its name gets the prefix of the enclosing scopes. */
+  param(name: string, dtype: DType, shape: readonly number[], init: Initializer): Value {
+    const full = this.fresh(this.prefix + name);
+    this.inputList.push({ name: full, dtype, shape });
+    this.parameterList.push({ name: full, dtype, shape, init });
+    return this.add({ name: full, dtype, shape });
+  }
+
+  /** A named constant of the graph. */
+  initializer(name: string, data: TensorData): Value {
+    this.initializers.set(this.fresh(name), data);
+    return this.add(toValue(name, data));
+  }
+
+  /** A constant with a name of its own making; equal small ones are kept once. */
+  constant(data: TensorData): Value {
+    const key =
+      data.data.length <= 64
+        ? `${data.dtype}[${data.dims.join(',')}]${JSON.stringify(Array.from(data.data, String))}`
+        : undefined;
+    const old = key === undefined ? undefined : this.smallConstants.get(key);
+    if (old) return old;
+    const value = this.initializer(this.unique('const'), data);
+    if (key !== undefined) this.smallConstants.set(key, value);
+    return value;
+  }
+
+  /** A constant of rank 0. */
+  scalar(value: number, dtype: DType = 'float32'): Value {
+    return this.constant(tensorOf(dtype, [], [value]));
+  }
+
+  /** A constant int64 vector: axes, shapes. */
+  ints(values: readonly number[]): Value {
+    return this.constant(tensorOf('int64', [values.length], values));
+  }
+
+  /** Any operator by name, also of other domains; types are inferred when the table has its rule, otherwise `types` must give them. */
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attrs: Attrs = {},
+    options: {
+      domain?: string;
+      outputs?: number;
+      name?: string;
+      types?: readonly { dtype: DType; shape: Shape }[];
+      version?: number;
+    } = {},
+  ): Value[] {
+    const domain = options.domain ?? '';
+    const name = this.unique(options.name ?? this.prefix + op);
+    const count = options.outputs ?? options.types?.length ?? 1;
+    const names = inputs.map((v) => {
+      if (v && this.values.get(v.name) !== v)
+        throw new StrataError('invalid_graph', `${op} "${name}": its input "${v.name}" belongs to another graph`, {
+          where: { node: name },
+        });
+      return v?.name ?? '';
+    });
+    while (names.length > 0 && names.at(-1) === '') names.pop();
+    const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? name : `${name}_${i}`));
+    const node: Node = { op, domain, name, inputs: names, outputs, attrs };
+    const types =
+      options.types ??
+      inferNode(node, {
+        opset: this.opset,
+        domains: this.domains,
+        value: (n) => this.values.get(n),
+        constant: (n) => this.initializers.get(n),
+      });
+    if (!types)
+      throw new StrataError(
+        'unsupported_operator',
+        `${op} of domain "${domain}" has no rule; give the types of its outputs`,
+        { where: { node: name } },
+      );
+    if (domain !== '' && !this.domains.has(domain))
+      this.domains.set(domain, options.version ?? (domain === 'ai.onnx.ml' ? 4 : 1));
+    this.nodes.push(node);
+    return outputs.map((output, i) => {
+      const type = types[i];
+      if (!type) throw new StrataError('internal', `the rule of ${op} infers ${types.length} outputs, not ${count}`);
+      if (count > 1) this.fresh(output);
+      return this.add({ name: output, ...type });
+    });
+  }
+
+  /** Names made inside `fn` begin with `name/`. */
+  scope<T>(name: string, fn: () => T): T {
+    const outer = this.prefix;
+    this.prefix = `${outer}${name}/`;
+    try {
+      return fn();
+    } finally {
+      this.prefix = outer;
+    }
+  }
+
+  /** Declares an output of the graph; the value takes this name when the graph is built. */
+  output(name: string, value: Value): void {
+    if (this.outputList.some((o) => o.name === name))
+      throw new StrataError('invalid_graph', `the graph has two outputs named "${name}"`, { where: { node: name } });
+    this.outputList.push({ name, value });
+  }
+
+  /** The value of this name. @throws StrataError `invalid_graph` when there is none */
+  value(name: string): Value {
+    const v = this.values.get(name);
+    if (!v)
+      throw new StrataError('invalid_graph', `the graph "${this.name}" has no value "${name}" of a known type`, {
+        where: { node: name },
+      });
+    return v;
+  }
+
+  /** The finished graph; the builder can go on afterwards. */
+  build(): Graph {
+    const made = new Set(this.nodes.flatMap((n) => n.outputs));
+    const renamed = new Map<string, string>();
+    const extra: Node[] = [];
+    const taken = (name: string) => this.values.has(name);
+    for (const { name, value } of this.outputList) {
+      if (name === value.name) continue;
+      if (taken(name))
+        throw new StrataError('invalid_graph', `the output "${name}" has the name of another value`, {
+          where: { node: name },
+        });
+      // an input, a constant or a value that is an output already cannot change its name
+      if (made.has(value.name) && !renamed.has(value.name) && !this.outputList.some((o) => o.name === value.name))
+        renamed.set(value.name, name);
+      else
+        extra.push({
+          op: 'Identity',
+          domain: '',
+          name: `${name}/Identity`,
+          inputs: [value.name],
+          outputs: [name],
+          attrs: {},
+        });
+    }
+    const to = (n: string) => renamed.get(n) ?? n;
+    const nodes = [...this.nodes, ...extra].map((n) =>
+      renamed.size === 0 ? n : { ...n, inputs: n.inputs.map(to), outputs: n.outputs.map(to) },
+    );
+    return {
+      name: this.name,
+      inputs: [...this.inputList],
+      outputs: this.outputList.map(({ name, value }) => ({ name, dtype: value.dtype, shape: value.shape })),
+      nodes,
+      initializers: new Map(this.initializers),
+      opset: this.opset,
+      domains: new Map(this.domains),
+    };
+  }
+
+  private add(value: Value): Value {
+    this.values.set(value.name, value);
+    return value;
+  }
+
+  private fresh(name: string): string {
+    if (name === '' || this.values.has(name))
+      throw new StrataError(
+        'invalid_graph',
+        name === '' ? 'a value needs a name' : `the graph has two values named "${name}"`,
+        { where: { node: name } },
+      );
+    return name;
+  }
+
+  /** `base`, or `base_2`, `base_3`, … */
+  private unique(base: string): string {
+    for (;;) {
+      const n = (this.counters.get(base) ?? 0) + 1;
+      this.counters.set(base, n);
+      const name = n === 1 ? base : `${base}_${n}`;
+      if (!this.values.has(name)) return name;
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { StrataError } from '@strata/kernel';
+import { unknownDim } from './dims.js';
+import { nodeError, type Inferred, type OpRule } from './ops/rule.js';
+import type { Value } from './ops/signatures.js';
+import { findRule } from './ops/table.js';
+import { toNumbers } from './tensor.js';
+import type { Graph, Node, TensorData } from './types.js';
+
+const KNOWN_LIMIT = 256;
+
+/** The value of a constant; elements of small integer vectors are known. */
+export function toValue(name: string, t: TensorData): Value {
+  const small = (t.dtype === 'int64' || t.dtype === 'int32') && t.dims.length <= 1 && t.data.length <= KNOWN_LIMIT;
+  return { name, dtype: t.dtype, shape: t.dims, ...(small ? { known: toNumbers(t) } : {}) };
+}
+
+export interface InferEnv {
+  readonly opset: number;
+  readonly domains: ReadonlyMap<string, number>;
+  value(name: string): Value | undefined;
+  constant(name: string): TensorData | undefined;
+}
+
+/** The rule that applies to a node in this graph's operator sets, if the table has one. */
+export function ruleOf(node: Node, env: Pick<Graph, 'opset' | 'domains'>): OpRule | undefined {
+  const rule = findRule(node.domain, node.op);
+  if (!rule) return undefined;
+  const version = node.domain === '' ? env.opset : (env.domains.get(node.domain) ?? rule.since);
+  return version >= rule.since ? rule : undefined;
+}
+
+/**
+ * Types of a node's outputs.
+ * @returns undefined when the table has no rule for it, or a type that the rule needs is unknown
+ * @throws StrataError `invalid_graph` when the node breaks its operator's rules
+ */
+export function inferNode(node: Node, env: InferEnv): readonly Inferred[] | undefined {
+  const rule = ruleOf(node, env);
+  if (!rule) return undefined;
+  const fail = (problem: string): never => {
+    throw nodeError(node.op, node.name, problem);
+  };
+  const [min, max] = rule.arity;
+  if (node.inputs.length < min || node.inputs.length > max)
+    fail(
+      `it takes ${min === max ? min : `${min} to ${max === Infinity ? 'any number of' : max}`} inputs, not ${node.inputs.length}`,
+    );
+  for (const [name, attr] of Object.entries(node.attrs)) {
+    const type = rule.attrs?.[name];
+    if (!type) fail(`it has no attribute "${name}"`);
+    else if (type !== attr.type) fail(`its attribute "${name}" must be of type ${type}, not ${attr.type}`);
+  }
+  const inputs = node.inputs.map((n) => (n === '' ? undefined : env.value(n)));
+  if (node.inputs.some((n, i) => n !== '' && !inputs[i])) return undefined;
+  return rule
+    .infer({
+      op: node.op,
+      node: node.name,
+      inputs,
+      attrs: node.attrs,
+      outputs: node.outputs,
+      input: (i) => inputs[i] ?? fail(`input ${i} is missing`),
+      constant: (i) => (node.inputs[i] ? env.constant(node.inputs[i]) : undefined),
+      fail,
+    })
+    .map((type, i) => ({
+      ...type,
+      // an unknown size gets the name of the value that has it
+      shape: type.shape.map((d, axis) => (d === '?' ? unknownDim(node.outputs[i] ?? node.name, axis) : d)),
+    }));
+}
+
+/**
+ * Types of all values of a graph. A value that comes from an operator without a rule, or depends on one, is absent unless it is a declared output.
+ * @throws StrataError `invalid_graph`
+ */
+export function inferValues(graph: Graph): Map<string, Value> {
+  const values = new Map<string, Value>();
+  for (const i of graph.inputs) values.set(i.name, i);
+  for (const [name, t] of graph.initializers) values.set(name, toValue(name, t));
+  const env: InferEnv = {
+    opset: graph.opset,
+    domains: graph.domains,
+    value: (n) => values.get(n),
+    constant: (n) => graph.initializers.get(n),
+  };
+  const declared = new Map(graph.outputs.map((o) => [o.name, o]));
+  for (const node of graph.nodes) {
+    const types = inferNode(node, env);
+    node.outputs.forEach((name, i) => {
+      if (name === '') return;
+      const type = types?.[i] ?? declared.get(name);
+      if (type) values.set(name, { ...type, name });
+    });
+  }
+  return values;
+}
+
+/** As `inferValues`. @throws StrataError `unsupported_operator` naming the first node whose outputs cannot be typed */
+export function inferShapes(graph: Graph): Map<string, Value> {
+  const values = inferValues(graph);
+  for (const node of graph.nodes)
+    if (node.outputs.some((o) => o !== '' && !values.has(o)))
+      throw new StrataError(
+        'unsupported_operator',
+        `${node.op} "${node.name}" (domain "${node.domain}") has no rule for its output types`,
+        {
+          where: { node: node.name },
+        },
+      );
+  return values;
+}

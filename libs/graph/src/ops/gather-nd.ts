@@ -1,0 +1,28 @@
+import { intAttr, type OpRule } from './rule.js';
+import { ints, real, sample } from './samples.js';
+
+export const GatherND: OpRule<'GatherND'> = {
+  since: 13,
+  arity: [2, 2],
+  attrs: { batch_dims: 'int' },
+  differentiable: [0],
+  infer: (ctx) => {
+    const [data, indices] = [ctx.input(0), ctx.input(1)];
+    const batch = intAttr(ctx.attrs, 'batch_dims', 0);
+    const depth = indices.shape.at(-1);
+    if (typeof depth !== 'number') return ctx.fail('the last size of its indices must be known');
+    return [{ dtype: data.dtype, shape: [...indices.shape.slice(0, -1), ...data.shape.slice(batch + depth)] }];
+  },
+  vjp: (c) => {
+    if (intAttr(c.attrs, 'batch_dims', 0) !== 0) return c.fail('it has no gradient with batch_dims');
+    const data = c.input(0);
+    const zeros = c.op.Expand(c.scalar(0, data.dtype), c.shapeOf(data));
+    return [c.op.ScatterND(zeros, c.input(1), c.grad, { reduction: 'add' })];
+  },
+  samples: [
+    sample('elements', { x: real([2, 3]), i: ints([3, 2], [0, 1, 1, 2, 0, 1]) }, (op, { x, i }) => op.GatherND(x, i), {
+      static: true,
+    }),
+    sample('rows', { x: real([3, 2]), i: ints([2, 1], [2, 2]) }, (op, { x, i }) => op.GatherND(x, i)),
+  ],
+};

@@ -1,0 +1,143 @@
+import { StrataError } from '@strata/kernel';
+import type { Attr, Attrs, DType, Dim, Shape, TensorData } from '../types.js';
+import type { OpFunctions, OpName, Value } from './signatures.js';
+
+/** What the rule of an operator infers for each output. */
+export interface Inferred {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** Elements of a small integer output (rank 0 or 1), as far as they are known. */
+  readonly known?: readonly Dim[] | undefined;
+}
+
+/** What a rule may look at while it infers one node. Its errors name the operator and the node. */
+export interface InferContext {
+  readonly op: string;
+  readonly node: string;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly attrs: Attrs;
+  /** Names of the outputs; `''` marks one that is not used. */
+  readonly outputs: readonly string[];
+  /** @throws StrataError `invalid_graph` when the input is absent */
+  input(i: number): Value;
+  /** Contents of an input that is a constant. */
+  constant(i: number): TensorData | undefined;
+  fail(problem: string): never;
+}
+
+/** Emits nodes: the builder, seen from an operator's rule. */
+export interface Emitter {
+  readonly op: OpFunctions;
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attrs?: Attrs,
+    options?: { domain?: string; outputs?: number },
+  ): Value[];
+  constant(data: TensorData): Value;
+  scalar(value: number, dtype?: DType): Value;
+  ints(values: readonly number[]): Value;
+}
+
+/** What the gradient rule of one node sees. */
+export interface VjpContext extends Emitter {
+  readonly nodeName: string;
+  readonly attrs: Attrs;
+  /** Inputs of the node. An absent optional input is undefined. */
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly (Value | undefined)[];
+  /** Adjoints of the outputs: undefined where the loss does not depend on that output. */
+  readonly grads: readonly (Value | undefined)[];
+  /** Whether the adjoint of input `i` is wanted; rules need not make the others. */
+  needs(i: number): boolean;
+  input(i: number): Value;
+  output(i: number): Value;
+  /** Adjoint of output 0, for operators with one output. */
+  readonly grad: Value;
+  /** Sums an adjoint of broadcast shape back to the shape of `like`, also where sizes are known only when the graph runs. */
+  unbroadcast(grad: Value, like: Value): Value;
+  /** The shape of a value as an int64 tensor: a constant where it is known. */
+  shapeOf(x: Value): Value;
+  /** Gives an adjoint the shape of `like`, which has as many elements. */
+  reshapeLike(grad: Value, like: Value): Value;
+  /** @throws StrataError `not_differentiable` */
+  fail(problem: string): never;
+}
+
+/** Vector-Jacobian product: adjoints of the inputs from adjoints of the outputs; undefined means zero. */
+export type Vjp = (ctx: VjpContext) => readonly (Value | undefined)[];
+
+/** Explicit: no gradient passes through this operator, and asking for one is an error that names it. */
+export interface NotDifferentiable {
+  readonly notDifferentiable: string;
+}
+export const notDifferentiable = (why: string): NotDifferentiable => ({ notDifferentiable: why });
+export const isNotDifferentiable = (vjp: Vjp | NotDifferentiable): vjp is NotDifferentiable =>
+  typeof vjp !== 'function';
+/** A gradient that is zero almost everywhere: passes nothing on, and is not an error. */
+export const zeroGradient: Vjp = () => [];
+
+export type AttrType = Attr['type'];
+
+/** One input of a sample: shape and float64 or int64 values. */
+export interface SampleInput {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** A small case of an operator away from kinks, on which its gradient is compared with finite differences, and its inferred shapes with the runtime's. */
+export interface OpSample {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, SampleInput>>;
+  build(op: OpFunctions, inputs: Readonly<Record<string, Value>>): Value | readonly Value[];
+  /** The operator needs its sizes when the graph is built: no symbolic variant is tried. */
+  readonly static: boolean;
+}
+
+export interface OpRule<K extends OpName = OpName> {
+  /** Default: `''`, the ONNX domain. */
+  readonly domain?: string;
+  /** Version of the domain's operator set since which the operator has the form described here. */
+  readonly since: number;
+  /** Fewest and most inputs; outputs likewise (default one). */
+  readonly arity: readonly [min: number, max: number];
+  readonly outputs?: readonly [min: number, max: number];
+  readonly attrs?: Readonly<Record<string, AttrType>>;
+  /** Inputs through which gradients flow (default: all of floating type). Others are indices, shapes and conditions: the result counts as constant in them. */
+  readonly differentiable?: readonly number[];
+  infer(ctx: InferContext): readonly Inferred[];
+  /** How arguments become a node. Default: values are inputs, a last plain object holds the attributes. */
+  readonly emit?: (b: Emitter, ...args: Parameters<OpFunctions[K]>) => ReturnType<OpFunctions[K]>;
+  readonly vjp: Vjp | NotDifferentiable;
+  readonly samples: readonly OpSample[];
+}
+
+export const intAttr = (attrs: Attrs, name: string, fallback: number): number => {
+  const a = attrs[name];
+  return a?.type === 'int' ? a.value : fallback;
+};
+export const floatAttr = (attrs: Attrs, name: string, fallback: number): number => {
+  const a = attrs[name];
+  return a?.type === 'float' ? a.value : fallback;
+};
+export const stringAttr = (attrs: Attrs, name: string, fallback: string): string => {
+  const a = attrs[name];
+  return a?.type === 'string' ? a.value : fallback;
+};
+export const intsAttr = (attrs: Attrs, name: string): readonly number[] | undefined => {
+  const a = attrs[name];
+  return a?.type === 'ints' ? a.value : undefined;
+};
+
+/** A non-negative axis. @throws through `fail` when it lies outside [-rank, rank) */
+export function axisOf(axis: number, rank: number, fail: (problem: string) => never): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+    return fail(`axis ${axis} does not exist in a tensor of rank ${rank}`);
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** The error of a node: code `invalid_graph`, operator and node in the message. */
+export function nodeError(op: string, node: string, problem: string): StrataError {
+  return new StrataError('invalid_graph', `${op} "${node}": ${problem}`, { where: { node } });
+}

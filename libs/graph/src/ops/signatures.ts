@@ -1,0 +1,145 @@
+import type { DType, Dim, Shape, TensorData, TensorType } from '../types.js';
+
+/** A value inside a builder: its name, element type and shape; `known` are the elements of a small integer tensor as far as they are known (symbols allowed). */
+export interface Value extends TensorType {
+  readonly name: string;
+  readonly known?: readonly Dim[] | undefined;
+}
+
+export interface ReduceOptions {
+  /** Axes to reduce; negative counts from the last. Default: all. A value gives axes that are known only when the graph runs. */
+  readonly axes?: readonly number[] | Value;
+  /** Keep reduced axes with size 1. Default false (ONNX itself defaults to true). */
+  readonly keepdims?: boolean;
+}
+export interface AxisOption {
+  readonly axis?: number;
+}
+
+type Unary = (x: Value) => Value;
+type Binary = (a: Value, b: Value) => Value;
+type Variadic = (...inputs: [Value, ...Value[]]) => Value;
+type Reduce = (x: Value, options?: ReduceOptions) => Value;
+
+/**
+ * Operators as functions: `b.op.MatMul(x, w)`. Each name must have a rule in `table.ts`, or the table does not compile. Attributes are an object in last
+ * place; where ONNX takes small constant integers as an input (axes, shapes), numbers may be given.
+ */
+export interface OpFunctions {
+  // element by element, with broadcasting
+  Add: Binary;
+  Sub: Binary;
+  Mul: Binary;
+  Div: Binary;
+  Pow: Binary;
+  Mod: (a: Value, b: Value, options?: { fmod?: boolean }) => Value;
+  Max: Variadic;
+  Min: Variadic;
+  Equal: Binary;
+  Less: Binary;
+  Greater: Binary;
+  LessOrEqual: Binary;
+  GreaterOrEqual: Binary;
+  And: Binary;
+  Or: Binary;
+  Xor: Binary;
+  Not: Unary;
+  Where: (condition: Value, a: Value, b: Value) => Value;
+  // element by element
+  Neg: Unary;
+  Abs: Unary;
+  Sign: Unary;
+  Exp: Unary;
+  Log: Unary;
+  Sqrt: Unary;
+  Reciprocal: Unary;
+  Sin: Unary;
+  Cos: Unary;
+  Tanh: Unary;
+  Sigmoid: Unary;
+  Relu: Unary;
+  LeakyRelu: (x: Value, options?: { alpha?: number }) => Value;
+  Elu: (x: Value, options?: { alpha?: number }) => Value;
+  Gelu: (x: Value, options?: { approximate?: 'none' | 'tanh' }) => Value;
+  Softplus: Unary;
+  Erf: Unary;
+  Floor: Unary;
+  Ceil: Unary;
+  Round: Unary;
+  Clip: (x: Value, min?: Value, max?: Value) => Value;
+  IsNaN: Unary;
+  Identity: Unary;
+  Cast: (x: Value, to: DType) => Value;
+  // products
+  MatMul: Binary;
+  /** alpha · op(a) op(b) + beta · c, with op = transpose when asked for. */
+  Gemm: (
+    a: Value,
+    b: Value,
+    c?: Value,
+    options?: { alpha?: number; beta?: number; transA?: boolean; transB?: boolean },
+  ) => Value;
+  // reductions
+  ReduceSum: Reduce;
+  ReduceMean: Reduce;
+  ReduceMax: Reduce;
+  ReduceMin: Reduce;
+  ReduceProd: Reduce;
+  ReduceSumSquare: Reduce;
+  ReduceLogSumExp: Reduce;
+  ArgMax: (x: Value, options?: AxisOption & { keepdims?: boolean }) => Value;
+  CumSum: (x: Value, axis: number, options?: { exclusive?: boolean; reverse?: boolean }) => Value;
+  Softmax: (x: Value, options?: AxisOption) => Value;
+  LogSoftmax: (x: Value, options?: AxisOption) => Value;
+  LayerNormalization: (x: Value, scale: Value, bias?: Value, options?: AxisOption & { epsilon?: number }) => Value;
+  // shapes
+  Shape: (x: Value, options?: { start?: number; end?: number }) => Value;
+  Size: Unary;
+  /** At most one -1 is found out from the number of elements; 0 copies the size of the input. */
+  Reshape: (x: Value, shape: readonly number[] | Value) => Value;
+  Transpose: (x: Value, perm?: readonly number[]) => Value;
+  Squeeze: (x: Value, axes?: readonly number[]) => Value;
+  Unsqueeze: (x: Value, axes: readonly number[] | Value) => Value;
+  Flatten: (x: Value, options?: AxisOption) => Value;
+  Expand: (x: Value, shape: readonly number[] | Value) => Value;
+  Concat: (inputs: readonly [Value, ...Value[]], axis: number) => Value;
+  /** `sizes` along the axis; a value must have a known number of elements. */
+  Split: (x: Value, sizes: readonly number[] | Value, axis?: number) => Value[];
+  Slice: (
+    x: Value,
+    starts: readonly number[] | Value,
+    ends: readonly number[] | Value,
+    axes?: readonly number[],
+    steps?: readonly number[],
+  ) => Value;
+  /** `pads`: elements added before each axis, then after each axis; constant mode, value 0 unless given. */
+  Pad: (x: Value, pads: readonly number[] | Value, value?: Value) => Value;
+  // indices
+  Gather: (data: Value, indices: Value, options?: AxisOption) => Value;
+  GatherElements: (data: Value, indices: Value, options?: AxisOption) => Value;
+  GatherND: Binary;
+  ScatterElements: (
+    data: Value,
+    indices: Value,
+    updates: Value,
+    options?: AxisOption & { reduction?: 'none' | 'add' },
+  ) => Value;
+  ScatterND: (data: Value, indices: Value, updates: Value, options?: { reduction?: 'none' | 'add' }) => Value;
+  OneHot: (indices: Value, depth: Value | number, values: Value, options?: AxisOption) => Value;
+  NonZero: Unary;
+  // constants
+  Constant: (value: TensorData) => Value;
+  ConstantOfShape: (shape: Value, value: TensorData) => Value;
+  Range: (start: Value, limit: Value, delta: Value) => Value;
+  // quantisation, forward only
+  /** y = saturate(round(x / scale) + zero point): [uint8 y, float32 scale, uint8 zero point]. */
+  DynamicQuantizeLinear: (x: Value) => [Value, Value, Value];
+  MatMulInteger: (a: Value, b: Value, aZero?: Value, bZero?: Value) => Value;
+  QuantizeLinear: (x: Value, scale: Value, zero?: Value, options?: AxisOption) => Value;
+  DequantizeLinear: (x: Value, scale: Value, zero?: Value, options?: AxisOption) => Value;
+  /** ai.onnx.ml: looks strings or integers up in a table. */
+  LabelEncoder: (x: Value, keys: TensorData, values: TensorData, fallback: TensorData) => Value;
+}
+export type OpName = keyof OpFunctions;
+
+export type { Shape };

@@ -1,0 +1,190 @@
+import { Abs } from './abs.js';
+import { Add } from './add.js';
+import { And } from './and.js';
+import { ArgMax } from './arg-max.js';
+import { Cast } from './cast.js';
+import { Ceil } from './ceil.js';
+import { Clip } from './clip.js';
+import { Concat } from './concat.js';
+import { Constant } from './constant.js';
+import { ConstantOfShape } from './constant-of-shape.js';
+import { Cos } from './cos.js';
+import { CumSum } from './cum-sum.js';
+import { DequantizeLinear } from './dequantize-linear.js';
+import { Div } from './div.js';
+import { DynamicQuantizeLinear } from './dynamic-quantize-linear.js';
+import { Elu } from './elu.js';
+import { Equal } from './equal.js';
+import { Erf } from './erf.js';
+import { Exp } from './exp.js';
+import { Expand } from './expand.js';
+import { Flatten } from './flatten.js';
+import { Floor } from './floor.js';
+import { Gather } from './gather.js';
+import { GatherElements } from './gather-elements.js';
+import { GatherND } from './gather-nd.js';
+import { Gelu } from './gelu.js';
+import { Gemm } from './gemm.js';
+import { Greater } from './greater.js';
+import { GreaterOrEqual } from './greater-or-equal.js';
+import { Identity } from './identity.js';
+import { IsNaN } from './is-nan.js';
+import { LabelEncoder } from './label-encoder.js';
+import { LayerNormalization } from './layer-normalization.js';
+import { LeakyRelu } from './leaky-relu.js';
+import { Less } from './less.js';
+import { LessOrEqual } from './less-or-equal.js';
+import { Log } from './log.js';
+import { LogSoftmax } from './log-softmax.js';
+import { MatMul } from './matmul.js';
+import { MatMulInteger } from './mat-mul-integer.js';
+import { Max } from './max.js';
+import { Min } from './min.js';
+import { Mod } from './mod.js';
+import { Mul } from './mul.js';
+import { Neg } from './neg.js';
+import { NonZero } from './non-zero.js';
+import { Not } from './not.js';
+import { OneHot } from './one-hot.js';
+import { Or } from './or.js';
+import { Pad } from './pad.js';
+import { Pow } from './pow.js';
+import { QuantizeLinear } from './quantize-linear.js';
+import { Range } from './range.js';
+import { Reciprocal } from './reciprocal.js';
+import { ReduceLogSumExp } from './reduce-log-sum-exp.js';
+import { ReduceMax } from './reduce-max.js';
+import { ReduceMean } from './reduce-mean.js';
+import { ReduceMin } from './reduce-min.js';
+import { ReduceProd } from './reduce-prod.js';
+import { ReduceSum } from './reduce-sum.js';
+import { ReduceSumSquare } from './reduce-sum-square.js';
+import { Relu } from './relu.js';
+import { Reshape } from './reshape.js';
+import { Round } from './round.js';
+import { ScatterElements } from './scatter-elements.js';
+import { ScatterND } from './scatter-nd.js';
+import { Shape } from './shape.js';
+import { Sigmoid } from './sigmoid.js';
+import { Sign } from './sign.js';
+import { Sin } from './sin.js';
+import { Size } from './size.js';
+import { Slice } from './slice.js';
+import { Softmax } from './softmax.js';
+import { Softplus } from './softplus.js';
+import { Split } from './split.js';
+import { Sqrt } from './sqrt.js';
+import { Squeeze } from './squeeze.js';
+import { Sub } from './sub.js';
+import { Tanh } from './tanh.js';
+import { Transpose } from './transpose.js';
+import { Unsqueeze } from './unsqueeze.js';
+import { Where } from './where.js';
+import { Xor } from './xor.js';
+import type { OpRule, OpSample } from './rule.js';
+import type { OpName } from './signatures.js';
+
+/** Every operator's rule. The mapped type is total: a name in `OpFunctions` without a rule here does not compile. */
+export const OPS: { readonly [K in OpName]: OpRule<K> } = {
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Pow,
+  Mod,
+  Max,
+  Min,
+  Equal,
+  Less,
+  Greater,
+  LessOrEqual,
+  GreaterOrEqual,
+  And,
+  Or,
+  Xor,
+  Not,
+  Where,
+  Neg,
+  Abs,
+  Sign,
+  Exp,
+  Log,
+  Sqrt,
+  Reciprocal,
+  Sin,
+  Cos,
+  Tanh,
+  Sigmoid,
+  Relu,
+  LeakyRelu,
+  Elu,
+  Gelu,
+  Softplus,
+  Erf,
+  Floor,
+  Ceil,
+  Round,
+  Clip,
+  IsNaN,
+  Identity,
+  Cast,
+  MatMul,
+  Gemm,
+  ReduceSum,
+  ReduceMean,
+  ReduceMax,
+  ReduceMin,
+  ReduceProd,
+  ReduceSumSquare,
+  ReduceLogSumExp,
+  ArgMax,
+  CumSum,
+  Softmax,
+  LogSoftmax,
+  LayerNormalization,
+  Shape,
+  Size,
+  Reshape,
+  Transpose,
+  Squeeze,
+  Unsqueeze,
+  Flatten,
+  Expand,
+  Concat,
+  Split,
+  Slice,
+  Pad,
+  Gather,
+  GatherElements,
+  GatherND,
+  ScatterElements,
+  ScatterND,
+  OneHot,
+  NonZero,
+  Constant,
+  ConstantOfShape,
+  Range,
+  DynamicQuantizeLinear,
+  MatMulInteger,
+  QuantizeLinear,
+  DequantizeLinear,
+  LabelEncoder,
+};
+
+// the rules of different names have different argument types; read through the table they are all rules of some operator
+const RULES = new Map<string, OpRule>(Object.entries(OPS as Readonly<Record<string, unknown>>) as [string, OpRule][]);
+
+/** The rule of an operator, when the table has one for this domain. */
+export function findRule(domain: string, op: string): OpRule | undefined {
+  const rule = RULES.get(op);
+  return rule && (rule.domain ?? '') === (domain === 'ai.onnx' ? '' : domain) ? rule : undefined;
+}
+
+/** All samples of all operators, with the rule that they belong to. */
+export function* operatorSamples(): Generator<{
+  readonly op: string;
+  readonly rule: OpRule;
+  readonly sample: OpSample;
+}> {
+  for (const [op, rule] of RULES) for (const sample of rule.samples) yield { op, rule, sample };
+}

@@ -1,0 +1,13 @@
+import { logical } from './elementwise.js';
+import { notDifferentiable, type OpRule } from './rule.js';
+import { bools, sample } from './samples.js';
+
+export const Xor: OpRule<'Xor'> = {
+  since: 7,
+  arity: [2, 2],
+  infer: logical,
+  vjp: notDifferentiable('a truth value has no derivative'),
+  samples: [
+    sample('broadcast', { a: bools([2, 2], [0, 0, 1, 1]), b: bools([2], [0, 1]) }, (op, { a, b }) => op.Xor(a, b)),
+  ],
+};

@@ -1,0 +1,153 @@
+import {
+  AttributeProto_AttributeType as T,
+  ModelProto,
+  TensorProto_DataLocation,
+  type AttributeProto,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './gen/onnx.js';
+import { isSymbolName } from './dims.js';
+import { DTYPE_TO_ONNX } from './onnx-types.js';
+import { toBytes } from './tensor.js';
+import type { Attr, Graph, Node, TensorData, ValueInfo } from './types.js';
+
+export interface OnnxOptions {
+  /** Version of the file format; 10 goes with operator set 21. */
+  readonly irVersion?: number;
+  /** Key-value pairs kept in the model (`metadata_props`). */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly producer?: { readonly name: string; readonly version: string };
+}
+
+const bytes = (s: string): Buffer => Buffer.from(s, 'utf8');
+const MAX_INT64 = 2n ** 63n - 1n;
+/** Numbers beyond the range of int64 stand for "to the end" and are clamped. */
+function int(n: number): bigint {
+  const v = BigInt(n);
+  return v > MAX_INT64 ? MAX_INT64 : v < -MAX_INT64 - 1n ? -MAX_INT64 - 1n : v;
+}
+
+function tensorProto(name: string, t: TensorData): TensorProto {
+  const strings = t.dtype === 'string';
+  return {
+    name,
+    dims: t.dims.map(BigInt),
+    dataType: DTYPE_TO_ONNX[t.dtype],
+    rawData: strings ? undefined : Buffer.from(toBytes(t).buffer, toBytes(t).byteOffset, toBytes(t).byteLength),
+    stringData: strings ? (t.data as readonly string[]).map(bytes) : [],
+    floatData: [],
+    int32Data: [],
+    int64Data: [],
+    doubleData: [],
+    uint64Data: [],
+    docString: '',
+    externalData: [],
+    dataLocation: TensorProto_DataLocation.DEFAULT,
+  };
+}
+
+function attributeProto(name: string, a: Attr): AttributeProto {
+  const base: AttributeProto = {
+    name,
+    floats: [],
+    ints: [],
+    strings: [],
+    tensors: [],
+    graphs: [],
+    docString: '',
+    type: T.UNDEFINED,
+    refAttrName: '',
+  };
+  switch (a.type) {
+    case 'int':
+      return { ...base, type: T.INT, i: int(a.value) };
+    case 'float':
+      return { ...base, type: T.FLOAT, f: a.value };
+    case 'string':
+      return { ...base, type: T.STRING, s: bytes(a.value) };
+    case 'tensor':
+      return { ...base, type: T.TENSOR, t: tensorProto('', a.value) };
+    case 'graph':
+      return { ...base, type: T.GRAPH, g: graphProto(a.value) };
+    case 'ints':
+      return { ...base, type: T.INTS, ints: a.value.map(int) };
+    case 'floats':
+      return { ...base, type: T.FLOATS, floats: [...a.value] };
+    case 'strings':
+      return { ...base, type: T.STRINGS, strings: a.value.map(bytes) };
+    case 'tensors':
+      return { ...base, type: T.TENSORS, tensors: a.value.map((t) => tensorProto('', t)) };
+    case 'graphs':
+      return { ...base, type: T.GRAPHS, graphs: a.value.map(graphProto) };
+  }
+}
+
+function nodeProto(n: Node): NodeProto {
+  return {
+    name: n.name,
+    opType: n.op,
+    domain: n.domain,
+    input: [...n.inputs],
+    output: [...n.outputs],
+    attribute: Object.entries(n.attrs).map(([name, a]) => attributeProto(name, a)),
+    docString: '',
+    overload: '',
+  };
+}
+
+function valueInfoProto(v: ValueInfo): ValueInfoProto {
+  const dim = v.shape.map((d) => ({
+    denotation: '',
+    // expressions and unknowns are Strata's own notation: another tool gets an open size
+    value:
+      typeof d === 'number'
+        ? ({ $case: 'dimValue', value: BigInt(d) } as const)
+        : isSymbolName(d)
+          ? ({ $case: 'dimParam', value: String(d) } as const)
+          : undefined,
+  }));
+  return {
+    name: v.name,
+    docString: '',
+    type: {
+      denotation: '',
+      value: { $case: 'tensorType', value: { elemType: DTYPE_TO_ONNX[v.dtype], shape: { dim } } },
+    },
+  };
+}
+
+function graphProto(g: Graph): GraphProto {
+  return {
+    name: g.name,
+    docString: '',
+    node: g.nodes.map(nodeProto),
+    initializer: [...g.initializers].map(([name, t]) => tensorProto(name, t)),
+    input: g.inputs.map(valueInfoProto),
+    output: g.outputs.map(valueInfoProto),
+    valueInfo: [],
+  };
+}
+
+/**
+ * The bytes of an ONNX file.
+ * @see https://github.com/onnx/onnx/blob/main/docs/IR.md
+ */
+export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
+  return ModelProto.encode({
+    irVersion: BigInt(options.irVersion ?? 10),
+    producerName: options.producer?.name ?? 'strata',
+    producerVersion: options.producer?.version ?? '',
+    domain: '',
+    modelVersion: 0n,
+    docString: '',
+    graph: graphProto(graph),
+    opsetImport: [['', graph.opset] as const, ...graph.domains].map(([domain, version]) => ({
+      domain,
+      version: BigInt(version),
+    })),
+    metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
+    functions: [],
+  }).finish();
+}

@@ -1,0 +1,69 @@
+import { StrataError } from '@strata/kernel';
+import { showShape } from './dims.js';
+import { inferValues } from './infer.js';
+import { capturedNames } from './uses.js';
+import { elements } from './tensor.js';
+import type { Dim, Graph } from './types.js';
+
+/** Newest version of the default operator set that the runtime (ONNX Runtime 1.30) takes. */
+const NEWEST_OPSET = 25;
+
+const broken = (problem: string, node: string): StrataError =>
+  new StrataError('invalid_graph', problem, { where: { node } });
+const compatible = (a: readonly Dim[], b: readonly Dim[]): boolean =>
+  a.length === b.length && a.every((d, i) => typeof d === 'string' || typeof b[i] === 'string' || d === b[i]);
+
+/**
+ * Checks that a graph keeps the rules of ONNX: every value has one maker, is made before it is used, has a type that its operators accept; outputs exist
+ * with the declared type; operator sets are known. Run after every pass.
+ * @returns the same graph
+ * @throws StrataError `invalid_graph`, naming the node or value
+ */
+export function verify(graph: Graph): Graph {
+  if (!Number.isInteger(graph.opset) || graph.opset < 1 || graph.opset > NEWEST_OPSET)
+    throw broken(`operator set ${graph.opset} is not known; the newest is ${NEWEST_OPSET}`, graph.name);
+  const made = new Map<string, string>();
+  const define = (name: string, maker: string) => {
+    if (name === '') throw broken(`${maker} has no name`, maker);
+    const other = made.get(name);
+    if (other !== undefined) throw broken(`two values are named "${name}": ${other} and ${maker}`, name);
+    made.set(name, maker);
+  };
+  for (const i of graph.inputs) define(i.name, `input "${i.name}"`);
+  for (const [name, t] of graph.initializers) {
+    define(name, `constant "${name}"`);
+    if (t.data.length !== elements(t.dims))
+      throw broken(`constant "${name}" has ${t.data.length} values for the shape ${showShape(t.dims)}`, name);
+  }
+  const all = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n.name])));
+  for (const node of graph.nodes) {
+    for (const name of [...node.inputs, ...capturedNames(node)])
+      if (name !== '' && !made.has(name))
+        throw broken(
+          all.has(name)
+            ? `${node.op} "${node.name}" uses "${name}" before "${all.get(name)}" makes it: nodes are not in topological order`
+            : `${node.op} "${node.name}" uses "${name}", which nothing makes`,
+          node.name,
+        );
+    if (node.domain !== '' && !graph.domains.has(node.domain))
+      throw broken(
+        `${node.op} "${node.name}" is of the domain "${node.domain}", whose version the graph does not give`,
+        node.name,
+      );
+    for (const o of node.outputs) if (o !== '') define(o, `node "${node.name}"`);
+  }
+  const values = inferValues(graph);
+  const seen = new Set<string>();
+  for (const o of graph.outputs) {
+    if (seen.has(o.name)) throw broken(`two outputs are named "${o.name}"`, o.name);
+    seen.add(o.name);
+    if (!made.has(o.name)) throw broken(`nothing makes the output "${o.name}"`, o.name);
+    const v = values.get(o.name);
+    if (v && (v.dtype !== o.dtype || !compatible(v.shape, o.shape)))
+      throw broken(
+        `the output "${o.name}" is declared as ${o.dtype} ${showShape(o.shape)} but is ${v.dtype} ${showShape(v.shape)}`,
+        o.name,
+      );
+  }
+  return graph;
+}
