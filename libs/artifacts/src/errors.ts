@@ -18,6 +18,8 @@ export function fileSystemError(e: unknown, dir: string): StrataError {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
+    case 'EEXIST': // a file where a folder should be
+    case 'ENOTDIR':
       return new StrataError('not_writable', `the artifact folder ${dir} cannot be written (${message})`, { cause: e });
     default:
       return new StrataError('internal', `the artifact folder ${dir} failed: ${message}`, { cause: e });

@@ -8,6 +8,7 @@ import { corrupt, fileSystemError, isMissing, noSuchBlob } from './errors.js';
 import { hashFile, spool, sync } from './hash.js';
 import {
   checkRefName,
+  checkRefPrefix,
   checkSha256,
   clampRange,
   type ArtifactSource,
@@ -139,7 +140,7 @@ export function folderStore(dir: string): ArtifactStore {
 
     async listRefs(prefix) {
       // only the folder that the prefix names is walked: there may be a ref for every job
-      const below = prefix.includes('/') ? checkRefName(prefix.slice(0, prefix.lastIndexOf('/'))) : '';
+      const below = checkRefPrefix(prefix).slice(0, Math.max(prefix.lastIndexOf('/'), 0));
       try {
         const entries = await readdir(path.join(refs, below), { recursive: true, withFileTypes: true });
         return entries

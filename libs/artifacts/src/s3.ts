@@ -21,6 +21,7 @@ import { corrupt, fileSystemError, noSuchBlob } from './errors.js';
 import { hashBytes, hashFile, spool } from './hash.js';
 import {
   checkRefName,
+  checkRefPrefix,
   checkSha256,
   clampRange,
   type ArtifactSource,
@@ -161,7 +162,7 @@ export function s3Store(config: S3Config): ArtifactStore {
         let ContinuationToken: string | undefined;
         do {
           const page = await client.send(
-            new ListObjectsV2Command({ Bucket, Prefix: `${base}refs/${prefix}`, ContinuationToken }),
+            new ListObjectsV2Command({ Bucket, Prefix: `${base}refs/${checkRefPrefix(prefix)}`, ContinuationToken }),
           );
           for (const item of page.Contents ?? [])
             if (item.Key !== undefined) names.push(item.Key.slice(base.length + 'refs/'.length));

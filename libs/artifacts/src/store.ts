@@ -62,6 +62,12 @@ export function checkRefName(name: string): string {
   return name;
 }
 
+/** Any beginning of a ref's name, the empty one included. */
+export function checkRefPrefix(prefix: string): string {
+  if (prefix !== '') checkRefName(prefix.endsWith('/') ? prefix.slice(0, -1) : prefix);
+  return prefix;
+}
+
 /** The range as bytes [start, end] inside a content of `size` bytes. */
 export function clampRange(size: number, range: ByteRange | undefined): { start: number; end: number } {
   const start = range?.start ?? 0;
