@@ -58,12 +58,12 @@ describe('the catalog service over gRPC, with the bundled map', () => {
   it('says what is near to a slug that does not exist', async () => {
     await expect(client.call.getNode({ slug: 'logistic-regresion' })).rejects.toMatchObject({
       code: 'not_found',
-      message: expect.stringContaining('logistic-regression') as string,
+      message: expect.stringContaining('logistic-regression'),
     });
     await expect(client.call.getNode({ slug: '../../etc/passwd' })).rejects.toMatchObject({ code: 'not_found' });
     await expect(client.call.getRecipe({ name: 'data/cleanr' })).rejects.toMatchObject({
       code: 'unknown_recipe',
-      message: expect.stringContaining('data/cleaner') as string,
+      message: expect.stringContaining('data/cleaner'),
     });
   });
 

@@ -3,6 +3,8 @@ import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { createRegistry, logging, metricsModule } from '@strata/service-kit';
 import { AuthModule } from './auth/auth.module.js';
 import type { Config } from './config.js';
+import { DatasetsModule } from './datasets/datasets.module.js';
+import { FilesModule } from './files/files.module.js';
 import { invalidRequest } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { OpsModule } from './ops/ops.module.js';
@@ -21,6 +23,8 @@ export class AppModule {
         OpsModule,
         AuthModule,
         TenantsModule,
+        FilesModule,
+        DatasetsModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

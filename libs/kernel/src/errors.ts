@@ -21,6 +21,7 @@ const PERMISSION_DENIED = 7;
 const RESOURCE_EXHAUSTED = 8;
 const FAILED_PRECONDITION = 9;
 const ABORTED = 10;
+const OUT_OF_RANGE = 11;
 const INTERNAL = 13;
 const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;
@@ -64,6 +65,7 @@ export const ERRORS = {
   ),
   rate_limited: row(429, RESOURCE_EXHAUSTED, true, 'Too many requests', '请求过于频繁'),
   quota_exceeded: row(429, RESOURCE_EXHAUSTED, false, 'The quota of the tenant is used up', '租户配额已用完'),
+  invalid_range: row(416, OUT_OF_RANGE, false, 'The range lies outside the content', '请求的范围超出内容'),
   unsupported_media_type: row(415, INVALID_ARGUMENT, false, 'The content type is not supported', '不支持的内容类型'),
   // recipes and graphs
   unknown_recipe: row(404, NOT_FOUND, false, 'No recipe has this name', '没有此名称的配方'),
