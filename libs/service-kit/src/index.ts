@@ -1,6 +1,7 @@
-export { loadConfig, type Env } from './config/load.js';
+export { loadConfig, withoutSettings, type Env } from './config/load.js';
 export {
   artifactSettings,
+  dataDirSetting,
   databaseSettings,
   grpcSettings,
   httpSettings,
@@ -17,7 +18,7 @@ export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grp
 export { grpcChannelCredentials, grpcServerCredentials, type TlsFiles } from './grpc/tls.js';
 export type { CallInfo, GeneratedService, Implementation } from './grpc/types.js';
 export { startHealthServer, type Checks, type HealthServer } from './health.js';
-export { ready, runMain, stopOnSignals, stopWithParent } from './lifecycle.js';
+export { packageVersion, ready, runMain, stopOnSignals, stopWithParent } from './lifecycle.js';
 export { createLogger, logging, type LogSetting, type ServiceLogger } from './logging.js';
 export { createRegistry, jobMetrics, metricsModule, type JobMetrics } from './metrics.js';
 export { runWorkerHost, type WorkerHost, type WorkerHostOptions } from './worker/host.js';

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isStrataError } from '@strata/kernel';
 
 /** Tells the supervisor (parent process) that the service works; without one it prints a line for people. */
@@ -52,4 +53,10 @@ export async function runMain(service: string, start: () => Promise<void>): Prom
     // a started server or pool would keep a half-started process alive
     process.exit(1);
   }
+}
+
+/** Version in the package.json beside the `dist` that holds the calling module. */
+export function packageVersion(moduleUrl: string): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', moduleUrl), 'utf8')) as { version: string };
+  return manifest.version;
 }

@@ -37,3 +37,14 @@ export function loadConfig<S extends z.ZodObject>(schema: S, env: Env): z.output
     );
   return parsed.data;
 }
+
+/**
+ * The environment for processes that run recipes: what the system and native libraries read, without this service's settings (tokens,
+ * addresses of databases).
+ */
+export function withoutSettings(schema: z.ZodObject, env: Env): Record<string, string> {
+  const settings = new Set(Object.keys(schema.shape));
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([k, v]) => (v === undefined || settings.has(k) ? [] : [[k, v]])),
+  );
+}

@@ -77,6 +77,13 @@ export const grpcSettings = (defaultPort: number) => ({
   GRPC_PORT: port(defaultPort).describe('port of gRPC; 0: any free one'),
 });
 
+/** Each worker has a folder of its own. */
+export const dataDirSetting = (folder: string): z.ZodDefault<z.ZodString> =>
+  z
+    .string()
+    .default(folder)
+    .describe('folder of this worker alone: its id, events not yet delivered, cached inputs, scratch space');
+
 /** Health, metrics, and all that a worker (trainer, inference, compression) needs. */
 export const workerSettings = {
   ...logSettings,
@@ -85,7 +92,7 @@ export const workerSettings = {
   ...serviceSettings,
   ...httpSettings(0),
   CONTROL_ADDRESS: z.string().default('127.0.0.1:4601').describe('host:port of a gateway’s control service'),
-  DATA_DIR: z.string().default('./data').describe('folder of the worker: its id, undelivered events, cached inputs'),
+  DATA_DIR: dataDirSetting('./data/worker'),
   CONCURRENCY: z.coerce
     .number()
     .int()
