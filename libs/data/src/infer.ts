@@ -6,7 +6,8 @@ const EXAMPLES = 5;
 const EXAMPLE_LENGTH = 120;
 /** Below this many rows "every value differs" says nothing about a column. */
 const ID_ROWS = 20;
-const ID_NAME = /(^|[\s_.-])(id|uuid|guid|key|index|idx|no|nr)$|[a-z](Id|ID)$|编号|序号|^(id|index|unnamed: 0)$/iu;
+const ID_NAME = /(^|[\s_.-])(id|uuid|guid|key|index|idx|no|nr)$|编号|序号|^unnamed: 0$/iu;
+const ID_CAMEL = /[a-z](Id|ID|Key|Index)$/u;
 const BOOLEAN = new Set(['true', 'false', 'yes', 'no', 't', 'f', 'y', 'n', '是', '否']);
 /** A share of numbers from which a column counts as numeric although some cell is none. */
 const MOSTLY = 0.98;
@@ -108,14 +109,14 @@ export class ColumnStats {
     if (n === 0) return 'empty';
     const distinct = this.#distinct.size;
     const unique = distinct === Math.min(n, DISTINCT_MOST);
-    const named = ID_NAME.test(this.name);
+    const named = ID_NAME.test(this.name) || ID_CAMEL.test(this.name);
     if (this.numeric && !this.#leadingZero) {
       const whole = this.#integers === n;
       if (whole && n >= ID_ROWS && named && distinct >= n * 0.5) return 'id';
       if (whole && n >= ID_ROWS && unique && this.#sequential === n - 1) return 'id';
       return 'number';
     }
-    if (this.#booleans && distinct <= 2) return 'boolean';
+    if (this.#booleans && new Set([...this.#distinct.keys()].map((v) => v.toLowerCase())).size <= 2) return 'boolean';
     const mean = this.#characters / n;
     if (unique && n >= ID_ROWS && (named || (this.#spaced < n * 0.05 && mean < 64 && this.#wordy() < 0.5))) return 'id';
     if (distinct > 2 && this.#free(distinct / n, mean)) return 'text';

@@ -117,8 +117,8 @@ export async function* openText(path: string, name: string, signal?: AbortSignal
       yield whole;
     }
   } catch (e) {
-    if (e instanceof Error && 'code' in e && String(e.code).startsWith('Z_'))
-      throw new StrataError('invalid_data', `${name} is a damaged gzip file: ${e.message}`, {
+    if (typeof e === 'object' && e !== null && 'code' in e && String(e.code).startsWith('Z_'))
+      throw new StrataError('invalid_data', `${name} is a damaged gzip file. Pack it again.`, {
         cause: e,
         where: { file: name },
       });

@@ -47,6 +47,12 @@ export function suggestTask(format: DatasetFormat, target: string): TaskSuggesti
     );
   const quantity = isQuantity(column, format.rows);
   const text = textColumn(format, target);
+  if (quantity && features.every((c) => c.type === 'text'))
+    throw new StrataError(
+      'invalid_input',
+      `"${target}" is a quantity and only free text is left to predict it from; there is no recipe for that. Choose a column of classes as the target.`,
+      { where },
+    );
   if (quantity)
     return {
       target,
