@@ -36,20 +36,16 @@ export function epochOrder(rng: Rng, rows: number, epoch: number): Int32Array {
 }
 
 /**
- * Mask of inverted dropout (Srivastava et al. 2014): 0 with probability `rate`, else 1/(1 − rate), so that the expectation stays. Drawn with 8 bits an
- * element: the rate is rounded to 1/256 and the scale follows the rounded rate.
+ * Uniform numbers in [0, 1) in steps of 2⁻¹⁶, two from each draw: the noise that decides what dropout leaves out. 16 bits are enough for a rate and cost half as much as
+ * 32.
  */
-export function dropoutMask(rng: Rng, dims: readonly number[], rate: number): Tensor<'float32'> {
+export function uniformNoise(rng: Rng, dims: readonly number[]): Tensor<'float32'> {
   const n = dims.reduce((a, b) => a * b, 1);
-  const threshold = Math.round(rate * 256);
-  const scale = 256 / (256 - threshold);
   const out = new Float32Array(n);
-  for (let i = 0; i < n; i += 4) {
-    let bits = rng.int(0x1_0000_0000);
-    for (let j = i; j < Math.min(n, i + 4); j++) {
-      out[j] = (bits & 255) < threshold ? 0 : scale;
-      bits >>>= 8;
-    }
+  for (let i = 0; i < n; i += 2) {
+    const bits = rng.int(0x1_0000_0000);
+    out[i] = (bits & 0xffff) / 0x1_0000;
+    if (i + 1 < n) out[i + 1] = (bits >>> 16) / 0x1_0000;
   }
   return tensor.float32(out, dims);
 }

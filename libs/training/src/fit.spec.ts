@@ -1,8 +1,9 @@
 import type { Checkpoint } from '@strata/contracts';
 import { tensorOf, type GraphBuilder, type Parameter, GraphBuilder as Builder, type Value } from '@strata/graph';
 import { createRng, silentLogger, type Logger } from '@strata/kernel';
+import { dropout } from '@strata/nn';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { dropoutMask, gatherRows, type Batches } from './batches.js';
+import { gatherRows, uniformNoise, type Batches } from './batches.js';
 import { createEvaluator, type Evaluator } from './evaluate.js';
 import { fit, type FitOptions, type FitResult } from './fit.js';
 import { adamw, sgd, type Optimizer } from './optimizer.js';
@@ -18,16 +19,16 @@ const normal: Parameter['init'] = (dims, dtype, rng) =>
     Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => 0.5 * rng.normal()),
   );
 
-function network(b: GraphBuilder, mask?: Value): Value {
+function network(b: GraphBuilder, noise?: Value): Value {
   const x = b.input('x', 'float32', ['N', 2]);
   const hidden = b.op.Relu(
     b.op.Add(b.op.MatMul(x, b.param('w1', 'float32', [2, HIDDEN], normal)), b.param('b1', 'float32', [HIDDEN], normal)),
   );
-  const kept = mask ? b.op.Mul(hidden, mask) : hidden;
+  const kept = noise ? dropout(b, hidden, noise, 0.2) : hidden;
   return b.op.MatMul(kept, b.param('w2', 'float32', [HIDDEN, 1], normal));
 }
 function lossOf(b: GraphBuilder): Value {
-  const error = b.op.Sub(network(b, b.input('mask', 'float32', ['N', HIDDEN])), b.input('y', 'float32', ['N', 1]));
+  const error = b.op.Sub(network(b, b.input('noise', 'float32', ['N', HIDDEN])), b.input('y', 'float32', ['N', 1]));
   return b.op.ReduceMean(b.op.Mul(error, error));
 }
 function predictionGraph() {
@@ -36,13 +37,13 @@ function predictionGraph() {
   return b.build();
 }
 
-/** y = sin(3 x0) + x1² with noise, from a seed. */
+/** y = 1 + sin(3 x0) + x1² with noise, from a seed. */
 function points(rows: number, seed: number): { x: Float32Array; y: Float32Array } {
   const rng = createRng(seed);
   const x = Float32Array.from({ length: rows * 2 }, () => rng.next() * 2 - 1);
   const y = Float32Array.from(
     { length: rows },
-    (_, i) => Math.sin(3 * (x[2 * i] as number)) + (x[2 * i + 1] as number) ** 2 + 0.05 * rng.normal(),
+    (_, i) => 1 + Math.sin(3 * (x[2 * i] as number)) + (x[2 * i + 1] as number) ** 2 + 0.05 * rng.normal(),
   );
   return { x, y };
 }
@@ -106,7 +107,7 @@ const mse = (output: Float32Array): number =>
   output.reduce((sum, p, i) => sum + (p - (valid.y[i] as number)) ** 2, 0) / output.length;
 
 function options(ctx: FitContext, optimizer: Optimizer, more: Partial<FitOptions> = {}): FitOptions {
-  const masks = ctx.rng.fork('dropout');
+  const noise = ctx.rng.fork('dropout');
   return {
     ctx,
     step: buildTrainStep(lossOf, { optimizer, clipNorm: 5 }),
@@ -114,7 +115,7 @@ function options(ctx: FitContext, optimizer: Optimizer, more: Partial<FitOptions
     epochs: 12,
     batchSize: 16,
     schedule: schedule({ kind: 'cosine', learningRate: 0.02, warmupSteps: 5 }),
-    extraFeeds: (step, rows) => ({ mask: dropoutMask(masks.fork(`step ${step}`), [rows, HIDDEN], 0.2) }),
+    extraFeeds: (step, rows) => ({ noise: uniformNoise(noise.fork(`step ${step}`), [rows, HIDDEN]) }),
     validation: {
       evaluator,
       data: validBatches,

@@ -1,4 +1,4 @@
-export { dropoutMask, epochOrder, gatherIds, gatherRows, type Batches } from './batches.js';
+export { epochOrder, gatherIds, gatherRows, uniformNoise, type Batches } from './batches.js';
 export { createEvaluator, type Evaluator } from './evaluate.js';
 export { fit, type EpochRecord, type FitOptions, type FitResult, type Validation } from './fit.js';
 export {
