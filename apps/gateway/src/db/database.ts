@@ -17,18 +17,25 @@ const types: pg.CustomTypesConfig = {
 @Injectable()
 export class Database {
   readonly pool: pg.Pool;
+  /**
+   * For what may be lost in a crash of the database, because it will be done again: a commit here does not wait for the disk. Two connections.
+   */
+  readonly relaxed: pg.Pool;
   readonly kysely: Db;
   private readonly log = new Logger(Database.name);
 
   constructor(@Inject(CONFIG) config: Config) {
-    this.pool = new pg.Pool({
+    const common = {
       connectionString: config.DATABASE_URL,
-      max: config.DATABASE_POOL,
       types,
       application_name: 'strata-gateway',
-    });
+      keepAlive: true,
+    };
+    this.pool = new pg.Pool({ ...common, max: config.DATABASE_POOL });
+    this.relaxed = new pg.Pool({ ...common, max: 2, options: '-c synchronous_commit=off' });
     // an idle connection that breaks is replaced at the next use; without a listener it would end the process
-    this.pool.on('error', (e) => this.log.warn(`an idle database connection broke: ${e.message}`));
+    for (const pool of [this.pool, this.relaxed])
+      pool.on('error', (e) => this.log.warn(`an idle database connection broke: ${e.message}`));
     this.kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.pool }) }).withSchema(SCHEMA);
   }
 
@@ -37,6 +44,6 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await this.kysely.destroy();
+    await Promise.all([this.kysely.destroy(), this.relaxed.end()]);
   }
 }
