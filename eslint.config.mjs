@@ -64,7 +64,15 @@ export default tseslint.config(
   },
   {
     // the places that may read the environment: configuration, the command line's user settings, tests and tools
-    files: ['apps/*/src/config.ts', '**/*.spec.ts', '**/testing/**', 'tools/**', 'scripts/**'],
+    // and the one switch of the native runtime that can only be set there
+    files: [
+      'apps/*/src/config.ts',
+      'libs/runtime/src/no-telemetry.ts',
+      '**/*.spec.ts',
+      '**/testing/**',
+      'tools/**',
+      'scripts/**',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   {
