@@ -7,6 +7,7 @@ import { DatasetsModule } from './datasets/datasets.module.js';
 import { FilesModule } from './files/files.module.js';
 import { invalidRequest } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { ModelsModule } from './models/models.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { PlatformModule } from './platform/platform.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
@@ -25,6 +26,7 @@ export class AppModule {
         TenantsModule,
         FilesModule,
         DatasetsModule,
+        ModelsModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -1,0 +1,83 @@
+import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { StrataError } from '@strata/kernel';
+import { Unzip, UnzipInflate, type UnzipFile } from 'fflate';
+
+const MOST_FILES = 10_000;
+/** One path of an archive: words joined by "/", nothing that a file system gives a meaning of its own. */
+const PART = /^[^/\\:*?"<>|\p{Cc}]+$/u;
+
+const refused = (message: string, file?: string): StrataError =>
+  new StrataError('invalid_model', message, file ? { where: { file } } : {});
+
+/**
+ * The place of an archive's entry below `dir`.
+ * @throws StrataError `invalid_model` when it would lie elsewhere
+ */
+export function placeOf(dir: string, name: string): string {
+  const parts = name.split('/');
+  const safe = parts.every((p) => PART.test(p) && p !== '.' && p !== '..');
+  const place = path.resolve(dir, ...parts);
+  if (!safe || name.length > 1000 || !place.startsWith(path.resolve(dir) + path.sep))
+    throw refused(
+      `the archive holds an entry "${name.slice(0, 100)}" that would be written outside of its folder or has a name that not every system takes: nothing was unpacked. Pack the model's folder anew`,
+      name.slice(0, 200),
+    );
+  return place;
+}
+
+/**
+ * Unpacks a ZIP archive into a folder, streaming; links inside become plain files.
+ * @param limit bytes that all files may have together: a small archive can hold a huge content
+ * @throws StrataError `invalid_model` for a damaged archive or a path that leads out, `payload_too_large`
+ */
+export async function unpack(archive: string, dir: string, limit: number): Promise<void> {
+  let failure: unknown;
+  let files = 0;
+  let open = 0;
+  let bytes = 0;
+  const begin = (entry: UnzipFile): void => {
+    if (++files > MOST_FILES) throw refused(`the archive holds more than ${MOST_FILES} files`);
+    if (entry.name.endsWith('/')) {
+      placeOf(dir, entry.name.slice(0, -1));
+      return;
+    }
+    const place = placeOf(dir, entry.name);
+    mkdirSync(path.dirname(place), { recursive: true });
+    const fd = openSync(place, 'wx');
+    open++;
+    entry.ondata = (e, chunk, final) => {
+      if (e) throw e;
+      bytes += chunk.byteLength;
+      if (bytes > limit)
+        throw new StrataError('payload_too_large', `the archive unpacks to more than the ${limit} bytes allowed`);
+      for (let at = 0; at < chunk.byteLength;) at += writeSync(fd, chunk, at);
+      if (!final) return;
+      closeSync(fd);
+      open--;
+    };
+    entry.start();
+  };
+  const unzip = new Unzip((entry) => {
+    try {
+      begin(entry);
+    } catch (e) {
+      failure ??= e;
+      throw e;
+    }
+  });
+  unzip.register(UnzipInflate);
+  try {
+    for await (const chunk of createReadStream(archive) as AsyncIterable<Buffer>) unzip.push(chunk, false);
+    unzip.push(new Uint8Array(0), true);
+  } catch (cause) {
+    const why: unknown = failure ?? cause;
+    if (why instanceof StrataError) throw why;
+    throw new StrataError(
+      'invalid_model',
+      `the archive is damaged or uses a compression other than deflate: ${why instanceof Error ? why.message : String(why)}`,
+      { cause: why },
+    );
+  }
+  if (!files || open) throw refused('the archive is cut short: upload it again');
+}
