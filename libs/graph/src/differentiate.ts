@@ -69,11 +69,12 @@ export function differentiate(graph: Graph, loss: string, wrt: readonly string[]
     }
   });
   for (const w of wrt) {
-    const gradient = adjointOf(w);
-    if (!gradient)
+    if (!active.has(w))
       throw new StrataError('not_differentiable', `the loss "${loss}" does not depend on "${w}"${cutBy(graph, w)}`, {
         where: { node: w },
       });
+    // an operator that is constant between jumps passes nothing on: the gradient is zero
+    const gradient = adjointOf(w) ?? b.op.Expand(b.scalar(0, b.value(w).dtype), shapeOf(b, b.value(w)));
     b.output(gradientName(w), gradient);
   }
   return b.build();

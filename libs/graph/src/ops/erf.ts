@@ -1,6 +1,6 @@
 import { floatUnary } from './elementwise.js';
 import type { OpRule } from './rule.js';
-import { real, sample } from './samples.js';
+import { erfSeries, real, sample } from './samples.js';
 
 export const Erf: OpRule<'Erf'> = {
   since: 13,
@@ -13,5 +13,7 @@ export const Erf: OpRule<'Erf'> = {
       c.op.Mul(c.scalar(2 / Math.sqrt(Math.PI), c.grad.dtype), c.op.Exp(c.op.Neg(c.op.Mul(c.input(0), c.input(0))))),
     ),
   ],
-  samples: [sample('plain', { x: real([2, 3]) }, (op, { x }) => op.Erf(x))],
+  samples: [
+    sample('plain', { x: real([2, 3]) }, (op, { x }) => op.Erf(x), { reference: (op, { x }) => erfSeries(op, x) }),
+  ],
 };

@@ -1,5 +1,15 @@
-import { axisOf, intAttr, type OpRule } from './rule.js';
+import { axisOf, intAttr, type OpRule, type VjpContext } from './rule.js';
 import { ints, real, sample } from './samples.js';
+import type { Value } from './signatures.js';
+
+function flatShape(c: VjpContext, data: Value, axis: number): readonly number[] | Value {
+  const start = [...Array.from({ length: axis }, () => 0), -1];
+  const after = data.shape.slice(axis + 1);
+  const sizes = after.filter((d) => typeof d === 'number');
+  return sizes.length === after.length
+    ? [...start, ...sizes]
+    : c.op.Concat([c.ints(start), c.op.Shape(data, { start: axis + 1 })], 0);
+}
 
 export const Gather: OpRule<'Gather'> = {
   since: 13,
@@ -19,24 +29,18 @@ export const Gather: OpRule<'Gather'> = {
       { dtype: data.dtype, shape, known: picked && picked.length === indices.known?.length ? picked : undefined },
     ];
   },
-  // rows of the adjoint are added where the rows were taken; the axis is brought to the front for it
+  // the adjoint is added where the elements were taken. ScatterND would need no index for each element, but ONNX Runtime adds its rows in parallel
+  // without a lock: with several threads, rows that were taken twice lose updates
   vjp: (c) => {
     const [data, indices] = [c.input(0), c.input(1)];
     const rank = data.shape.length;
     const axis = axisOf(intAttr(c.attrs, 'axis', 0), rank, (p) => c.fail(p));
-    const q = indices.shape.length;
     const zeros = c.op.Expand(c.scalar(0, data.dtype), c.shapeOf(data));
-    const at = c.op.Unsqueeze(indices, [-1]);
-    if (axis === 0) return [c.op.ScatterND(zeros, at, c.grad, { reduction: 'add' })];
-    const range = (from: number, n: number) => Array.from({ length: n }, (_, i) => from + i);
-    const front = [...range(axis, q), ...range(0, axis), ...range(axis + q, rank - 1 - axis)];
-    const moved = c.op.ScatterND(
-      c.op.Transpose(zeros, [axis, ...range(0, axis), ...range(axis + 1, rank - 1 - axis)]),
-      at,
-      c.op.Transpose(c.grad, front),
-      { reduction: 'add' },
-    );
-    return [c.op.Transpose(moved, [...range(1, axis), 0, ...range(axis + 1, rank - 1 - axis)])];
+    const ones = (n: number) => Array.from({ length: n }, () => 1);
+    // all axes of the indices as one: [before…, count, after…]
+    const flat = indices.shape.length === 1 ? c.grad : c.op.Reshape(c.grad, flatShape(c, data, axis));
+    const at = c.op.Reshape(indices, [...ones(axis), -1, ...ones(rank - 1 - axis)]);
+    return [c.op.ScatterElements(zeros, c.op.Expand(at, c.shapeOf(flat)), flat, { axis, reduction: 'add' })];
   },
   samples: [
     sample('rows, one twice', { x: real([4, 3]), i: ints([3], [2, 0, 2]) }, (op, { x, i }) => op.Gather(x, i)),

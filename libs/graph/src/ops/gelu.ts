@@ -1,6 +1,6 @@
 import { floatUnary } from './elementwise.js';
 import { stringAttr, type OpRule, type VjpContext } from './rule.js';
-import { real, sample } from './samples.js';
+import { constant, erfSeries, real, sample } from './samples.js';
 import type { Value } from './signatures.js';
 
 // Φ(x) + x φ(x) with the normal distribution's Φ(x) = (1 + erf(x/√2)) / 2 and φ(x) = e^(-x²/2) / √(2π)
@@ -34,7 +34,13 @@ export const Gelu: OpRule<'Gelu'> = {
     return [c.op.Mul(c.grad, stringAttr(c.attrs, 'approximate', 'none') === 'tanh' ? viaTanh(c, x) : exact(c, x))];
   },
   samples: [
-    sample('exact', { x: real([2, 3]) }, (op, { x }) => op.Gelu(x)),
+    sample('exact', { x: real([2, 3]) }, (op, { x }) => op.Gelu(x), {
+      reference: (op, { x }) =>
+        op.Mul(
+          op.Mul(x, constant(op, 0.5)),
+          op.Add(erfSeries(op, op.Mul(x, constant(op, Math.SQRT1_2))), constant(op, 1)),
+        ),
+    }),
     sample('tanh', { x: real([2, 3]) }, (op, { x }) => op.Gelu(x, { approximate: 'tanh' })),
   ],
 };

@@ -28,7 +28,11 @@ export const OneHot: OpRule<'OneHot'> = {
   },
   vjp: zeroGradient,
   samples: [
-    sample('last axis', { i: ints([2, 2], [0, 2, 1, 0]), v: real([2]) }, (op, { i, v }) => op.OneHot(i, 3, v)),
-    sample('first axis', { i: ints([2], [1, 3]), v: real([2]) }, (op, { i, v }) => op.OneHot(i, 4, v, { axis: 0 })),
+    sample('last axis', { i: ints([2, 2], [0, 2, 1, 0]), v: { ...real([2]), dtype: 'float32' } }, (op, { i, v }) =>
+      op.OneHot(i, 3, v),
+    ),
+    sample('first axis', { i: ints([2], [1, 3]), v: { ...real([2]), dtype: 'float32' } }, (op, { i, v }) =>
+      op.OneHot(i, 4, v, { axis: 0 }),
+    ),
   ],
 };

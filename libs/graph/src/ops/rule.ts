@@ -91,6 +91,8 @@ export interface OpSample {
   readonly name: string;
   readonly inputs: Readonly<Record<string, SampleInput>>;
   build(op: OpFunctions, inputs: Readonly<Record<string, Value>>): Value | readonly Value[];
+  /** The same function from operators that the runtime has for float64 too, where it has this one for float32 only. */
+  reference?(op: OpFunctions, inputs: Readonly<Record<string, Value>>): Value;
   /** The operator needs its sizes when the graph is built: no symbolic variant is tried. */
   readonly static: boolean;
 }

@@ -24,11 +24,13 @@ export const ScatterND: OpRule<'ScatterND'> = {
       'overwrite rows',
       { x: real([4, 2]), i: ints([2, 1], [3, 1]), u: real([2, 2], { phase: 0.9 }) },
       (op, { x, i, u }) => op.ScatterND(x, i, u),
+      { static: true },
     ),
     sample(
       'add elements, one twice',
       { x: real([3, 2]), i: ints([3, 2], [0, 1, 2, 0, 0, 1]), u: real([3], { phase: 0.9 }) },
       (op, { x, i, u }) => op.ScatterND(x, i, u, { reduction: 'add' }),
+      { static: true },
     ),
   ],
 };

@@ -1,5 +1,6 @@
 import { isStatic } from '../dims.js';
 import type { Dim } from '../types.js';
+import { scatterPicked } from './positions.js';
 import { axisOf, type InferContext, type OpRule, type VjpContext } from './rule.js';
 import { real, sample } from './samples.js';
 import type { Value } from './signatures.js';
@@ -59,18 +60,8 @@ function padded(c: VjpContext, list: readonly Cut[]): Value | undefined {
   return c.op.Pad(c.grad, [...before, ...after]);
 }
 
-/** Adjoint of any slice: the same slice of the element numbers says where each element of the adjoint belongs. */
-function scattered(c: VjpContext): Value {
-  const x = c.input(0);
-  const size = c.op.Size(x);
-  const int = (v: number) => c.scalar(v, 'int64');
-  const numbers = c.op.Reshape(c.op.Range(int(0), size, int(1)), c.shapeOf(x));
-  const [places] = c.node('Slice', [numbers, ...c.inputs.slice(1)]);
-  const zeros = c.op.Expand(c.scalar(0, x.dtype), c.op.Reshape(size, [1]));
-  if (!places) return c.fail('it gives no value');
-  const flat = c.op.ScatterElements(zeros, c.op.Reshape(places, [-1]), c.op.Reshape(c.grad, [-1]));
-  return c.op.Reshape(flat, c.shapeOf(x));
-}
+/** The same slice of another tensor. */
+const again = (c: VjpContext, x: Value): Value => c.node('Slice', [x, ...c.inputs.slice(1)])[0] ?? x;
 
 export const Slice: OpRule<'Slice'> = {
   since: 13,
@@ -101,7 +92,7 @@ export const Slice: OpRule<'Slice'> = {
   },
   vjp: (c) => {
     const list = cuts(c, c.input(0).shape.length);
-    return [(list && padded(c, list)) ?? scattered(c)];
+    return [(list && padded(c, list)) ?? scatterPicked(c, (numbers) => again(c, numbers))];
   },
   samples: [
     sample('one axis', { x: real([4, 3]) }, (op, { x }) => op.Slice(x, [1], [3], [0])),
