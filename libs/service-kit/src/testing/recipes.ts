@@ -94,6 +94,7 @@ const count = recipe(
     save_every: z.number().default(1).describe('steps between two checkpoints'),
   }),
   async (ctx, p) => {
+    ctx.log.info({ pid: process.pid }, 'counting');
     const saved = await ctx.checkpoint.load();
     const state = saved?.state as State | undefined;
     let step = saved?.step ?? 0;

@@ -86,6 +86,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     const folder = await open(dir, 'r');
     await folder.sync().finally(() => folder.close());
     const segment = { file, first, last: first - 1, bytes: 0 };
+    // a file of this name exists when all its lines were broken; it is empty now
+    const same = segments.findIndex((s) => s.file === file);
+    if (same >= 0) segments.splice(same, 1);
     segments.push(segment);
     return { handle, segment };
   };
