@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { LauncherError } from './errors.mjs';
 
 /**
  * Forks one service and waits for its `{type: 'ready'}` over IPC. It lives in a process group of its own, so Ctrl-C goes to
@@ -30,7 +31,10 @@ export function startService(name, { env, root, out = 'inherit', entry, onLine, 
   }
   const exit = new Promise((r) => child.once('exit', (code, signal) => r({ code, signal })));
   const ready = new Promise((resolve, reject) => {
-    child.on('message', (m) => m?.type === 'ready' && resolve({ ...m, wall: Math.round(performance.now() - started) }));
+    child.on('message', (m) => {
+      if (m?.type === 'ready') resolve({ ...m, wall: Math.round(performance.now() - started) });
+      if (m?.type === 'failed') reject(new LauncherError(m.code, `${name}: ${m.message.replace(`${m.code}: `, '')}`));
+    });
     void exit.then(({ code, signal }) =>
       reject(new Error(`${name} exited before it was ready (${signal ?? `code ${code}`})\n${tail}`)),
     );

@@ -20,6 +20,8 @@ export function wiring({ dataDir, databaseUrl, redisUrl, ports, serviceToken, ho
     SERVICE_TOKEN: serviceToken,
     CATALOG_ADDRESS: `127.0.0.1:${ports.catalog}`,
     CONTROL_ADDRESS: `127.0.0.1:${ports.control}`,
+    HTTP_PORT: '0',
+    LOG_PRETTY: 'false',
     ORT_DISABLE_TELEMETRY: '1',
   };
   const own = {

@@ -1,0 +1,45 @@
+// `npm test`: types, lint and every test, and at the end one line with the real counts.
+import fs from 'node:fs';
+import path from 'node:path';
+import { buildApps, checkTypes } from './build.mjs';
+import { nx } from './exec.mjs';
+
+// tools/jest-counts.mjs writes one file for each run of a project's tests; nx caches it with the run
+const RESULTS = 'node_modules/.cache/strata-tests';
+
+/** Adds up the result files. Pure, but for reading them. */
+export function countsIn(dir) {
+  const sum = { passed: 0, failed: 0, skipped: 0, files: 0 };
+  for (const name of fs.existsSync(dir) ? fs.readdirSync(dir, { recursive: true }) : []) {
+    if (!name.endsWith('.json')) continue;
+    const r = JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8'));
+    sum.passed += r.passed;
+    sum.failed += r.failed;
+    sum.skipped += r.skipped;
+    sum.files += 1;
+  }
+  return sum;
+}
+
+export function lastLine({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`;
+}
+
+export async function test(root, args) {
+  const dir = path.join(root, RESULTS);
+  fs.rmSync(dir, { recursive: true, force: true }); // what a project no longer has must not count
+  const failures = [];
+  const step = async (what, run) => {
+    if (await run()) failures.push(what);
+  };
+  await step('build', () => buildApps(root));
+  await step('types', () => checkTypes(root));
+  const targets = args.some((a) => a === '-t' || a.startsWith('--target')) ? [] : ['-t', 'lint,test,e2e'];
+  await step('lint and tests', () => nx(root, ['run-many', ...targets, '--output-style=static', ...args]));
+  const counts = countsIn(dir);
+  // a project that does not lint, compile or load has no failed test of its own, and must not look green
+  if (failures.length && !counts.failed) counts.failed = failures.length;
+  if (failures.length) console.log(`\nfailed: ${failures.join(', ')}`);
+  console.log(lastLine(counts));
+  return failures.length ? 1 : 0;
+}
