@@ -34,7 +34,7 @@ export function placeOf(dir: string, name: string): string {
 export async function unpack(archive: string, dir: string, limit: number): Promise<void> {
   let failure: unknown;
   let files = 0;
-  let open = 0;
+  const open = new Set<number>();
   let bytes = 0;
   const begin = (entry: UnzipFile): void => {
     if (++files > MOST_FILES) throw refused(`the archive holds more than ${MOST_FILES} files`);
@@ -45,7 +45,7 @@ export async function unpack(archive: string, dir: string, limit: number): Promi
     const place = placeOf(dir, entry.name);
     mkdirSync(path.dirname(place), { recursive: true });
     const fd = openSync(place, 'wx');
-    open++;
+    open.add(fd);
     entry.ondata = (e, chunk, final) => {
       if (e) throw e;
       bytes += chunk.byteLength;
@@ -54,7 +54,7 @@ export async function unpack(archive: string, dir: string, limit: number): Promi
       for (let at = 0; at < chunk.byteLength;) at += writeSync(fd, chunk, at);
       if (!final) return;
       closeSync(fd);
-      open--;
+      open.delete(fd);
     };
     entry.start();
   };
@@ -78,6 +78,8 @@ export async function unpack(archive: string, dir: string, limit: number): Promi
       `the archive is damaged or uses a compression other than deflate: ${why instanceof Error ? why.message : String(why)}`,
       { cause: why },
     );
+  } finally {
+    for (const fd of open) closeSync(fd);
   }
-  if (!files || open) throw refused('the archive is cut short: upload it again');
+  if (!files || open.size) throw refused('the archive is cut short: upload it again');
 }
