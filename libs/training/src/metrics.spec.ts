@@ -49,6 +49,8 @@ describe('classification', () => {
   });
   it('log loss is the mean negative log likelihood', () => {
     expect(logLoss([1, 0], [0.25, 0.75, 0.5, 0.5], 2)).toBeCloseTo((Math.log(4 / 3) + Math.log(2)) / 2, 12);
+    // weights 1 and 3: (3 ln 4/3 + ln 2) / 4
+    expect(logLoss([1, 0], [0.25, 0.75, 0.5, 0.5], 2, [1, 3])).toBeCloseTo((3 * Math.log(4 / 3) + Math.log(2)) / 4, 12);
     expect(logLoss([1], [1, 0], 2)).toBeCloseTo(-Math.log(1e-15), 9);
   });
   it('argmax takes the first of equals', () => {

@@ -99,15 +99,23 @@ export function auc(positive: ArrayLike<number | boolean>, scores: Numbers): num
     : (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives);
 }
 
-/** Mean of −ln p(true class), p clipped to [1e-15, 1]. `probabilities` is [N, classes] in row-major order. */
-export function logLoss(truth: Numbers, probabilities: Numbers, classes: number): number {
+/**
+ * Mean of −ln p(true class), p clipped to [1e-15, 1]; with class weights the mean is weighted by the weight of each row's class. `probabilities` is [N, classes] in row-major
+ * order.
+ */
+export function logLoss(truth: Numbers, probabilities: Numbers, classes: number, classWeights?: Numbers): number {
   const n = truth.length;
   if (probabilities.length !== n * classes || n === 0)
     throw new StrataError('invalid_input', `${n} rows of ${classes} classes need ${n * classes} probabilities`);
   let sum = 0;
-  for (let i = 0; i < n; i++)
-    sum -= Math.log(Math.min(1, Math.max(1e-15, probabilities[i * classes + (truth[i] as number)] as number)));
-  return sum / n;
+  let total = 0;
+  for (let i = 0; i < n; i++) {
+    const t = truth[i] as number;
+    const weight = classWeights ? (classWeights[t] as number) : 1;
+    sum -= weight * Math.log(Math.min(1, Math.max(1e-15, probabilities[i * classes + t] as number)));
+    total += weight;
+  }
+  return sum / total;
 }
 
 /** √ mean (y − ŷ)² */

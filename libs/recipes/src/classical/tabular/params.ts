@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Parameters that the tabular recipes share, under scikit-learn's names (MLPClassifier, MLPRegressor) where it has them. */
-export const networkParams = {
+const networkParams = {
   target: z.string().min(1).describe('Column to predict'),
   features: z
     .array(z.string().min(1))
@@ -69,7 +69,12 @@ export const networkParams = {
     .boolean()
     .default(true)
     .describe('Stop when the validation loss no longer falls, and keep the best weights'),
-  n_iter_no_change: z.number().int().min(1).default(10).describe('Epochs without a better validation loss that stop it'),
+  n_iter_no_change: z
+    .number()
+    .int()
+    .min(1)
+    .default(10)
+    .describe('Epochs without a better validation loss that stop it'),
   tol: z.number().min(0).default(1e-4).describe('A validation loss counts as better when it falls by more than this'),
   n_bins: z
     .number()
@@ -95,3 +100,22 @@ export const networkParams = {
 };
 
 export type NetworkParams = z.output<z.ZodObject<typeof networkParams>>;
+
+export const classifierParams = z.strictObject({
+  ...networkParams,
+  class_weight: z
+    .enum(['balanced'])
+    .nullable()
+    .default(null)
+    .describe('balanced: rare classes count as much as frequent ones; null: every row counts the same'),
+});
+export type ClassifierParams = z.output<typeof classifierParams>;
+
+export const regressorParams = z.strictObject({
+  ...networkParams,
+  loss: z
+    .enum(['squared_error', 'huber'])
+    .default('squared_error')
+    .describe('huber: errors beyond one standard deviation of the target count linearly, so outliers weigh less'),
+});
+export type RegressorParams = z.output<typeof regressorParams>;

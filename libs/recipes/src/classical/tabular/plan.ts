@@ -84,7 +84,12 @@ function quantile(sorted: ArrayLike<number>, q: number): number {
   return a + (b - a) * (at - low);
 }
 
-function numericFeature(name: string, column: ArrayLike<number>, rows: Int32Array, bins: number): NumericFeature | undefined {
+function numericFeature(
+  name: string,
+  column: ArrayLike<number>,
+  rows: Int32Array,
+  bins: number,
+): NumericFeature | undefined {
   const values = Float64Array.from(rows, (r) => column[r] as number).filter((v) => !Number.isNaN(v));
   const missing = values.length < rows.length;
   if (values.length === 0) return undefined;

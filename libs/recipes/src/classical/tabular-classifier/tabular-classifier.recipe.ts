@@ -1,0 +1,57 @@
+import { defineRecipe } from '@strata/contracts';
+import { classifierParams } from '../tabular/params.js';
+
+/** Two numbers, a name with a gap and an unknown-to-be: the class depends on all of them. */
+function smokeRows(): string {
+  const lines = ['height,weight,colour,kind'];
+  for (let i = 0; i < 120; i++) {
+    const height = (i * 37) % 100;
+    const weight = (i * 53) % 90;
+    const colour = ['red', 'green', '蓝', ''][i % 4];
+    lines.push(`${i % 13 === 5 ? '' : height},${weight},${colour},${height + (i % 4) * 20 > 70 ? 'tall' : 'small'}`);
+  }
+  return lines.join('\n') + '\n';
+}
+
+export default defineRecipe({
+  name: 'classical/tabular-classifier',
+  version: 1,
+  queue: 'train',
+  title: { en: 'Tabular classifier', zh: '表格分类器' },
+  summary: {
+    en: 'Trains a neural network on a table of numbers and names to tell classes apart. The exported model takes raw values: filling gaps, scaling and encoding happen inside it.',
+    zh: '在由数值列与类别列组成的表格上训练神经网络分类器。导出的模型直接接收原始值：缺失填补、缩放与编码都在模型内部完成。',
+  },
+  catalog: ['neural-networks', 'supervised-learning', 'classification'],
+  params: classifierParams,
+  inputs: {
+    train: { kind: 'dataset', description: { en: 'Rows to learn from', zh: '训练数据' } },
+    valid: {
+      kind: 'dataset',
+      optional: true,
+      description: {
+        en: 'Rows that decide when to stop; else a part of train',
+        zh: '用于早停的验证数据；缺省时取自训练数据',
+      },
+    },
+    test: {
+      kind: 'dataset',
+      optional: true,
+      description: { en: 'Rows that only the final model is measured on', zh: '仅用于评估最终模型的测试数据' },
+    },
+  },
+  outputs: {
+    model: { kind: 'model', description: { en: 'The classifier', zh: '分类模型' } },
+    report: {
+      kind: 'report',
+      description: { en: 'Metrics, confusion matrix and course of the training', zh: '指标、混淆矩阵与训练过程' },
+    },
+  },
+  resumable: true,
+  smoke: {
+    params: { target: 'kind', hidden_layer_sizes: [16], max_iter: 8, batch_size: 16, n_bins: 8 },
+    inputs: { train: { format: 'csv', dataset: smokeRows, target: 'kind' } },
+    falls: 'train_loss',
+  },
+  run: () => import('./tabular-classifier.run.js'),
+});
