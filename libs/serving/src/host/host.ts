@@ -3,7 +3,7 @@ import { StrataError, toStrataError } from '@strata/kernel';
 import type { DeviceKind, Tensor } from '@strata/runtime';
 import { checkTensors } from '../check.js';
 import { createBatcher, type Batcher, type Batching, type Inferred } from './batcher.js';
-import { startModelThread, type ModelThread } from './model-thread.js';
+import { startModelThread, type ModelThread, type ThreadProgram } from './model-thread.js';
 
 export interface ModelHostOptions {
   /** Processor threads of each model. */
@@ -12,8 +12,8 @@ export interface ModelHostOptions {
   /** Models kept open; beyond them the one that was not used for longest is closed. */
   readonly maxModels?: number;
   readonly batching?: Partial<Batching>;
-  /** Script of a model's thread, for tests. */
-  readonly threadEntry?: URL;
+  /** Another script for a model's thread, for tests. */
+  readonly thread?: ThreadProgram;
   /** A model was closed to make room, or by `unload`. */
   readonly onUnload?: (model: { name: string; version: string; dir: string }) => void;
   /** A model's thread ended by itself. */
@@ -87,7 +87,7 @@ const DEFAULT_BATCHING: Batching = { maxBatchSize: 64, maxQueueDelayMicroseconds
 
 /** Models in threads of this process. A thread that dies takes its requests with it, and is started again by the next one. */
 export function createModelHost(options: ModelHostOptions = {}): ModelHost {
-  const entryScript = options.threadEntry ?? new URL('./thread.js', import.meta.url);
+  const program = options.thread ?? { entry: new URL('./thread.js', import.meta.url) };
   const maxModels = options.maxModels ?? 16;
   const batching = { ...DEFAULT_BATCHING, ...options.batching };
   const entries = new Map<string, Entry>();
@@ -95,7 +95,7 @@ export function createModelHost(options: ModelHostOptions = {}): ModelHost {
 
   const open = (entry: Entry): Promise<ModelThread> => {
     entry.thread ??= startModelThread(
-      entryScript,
+      program,
       { dir: entry.dir, threads: options.threads ?? 1, device: options.device ?? 'cpu' },
       (e) => {
         entry.thread = undefined;

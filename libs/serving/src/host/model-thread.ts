@@ -10,6 +10,11 @@ export interface RunResult {
   readonly computeMs: number;
 }
 
+export interface ThreadProgram {
+  readonly entry: URL;
+  readonly execArgv?: readonly string[];
+}
+
 /** A model open in a thread of its own. */
 export interface ModelThread {
   readonly manifest: ModelManifest;
@@ -25,9 +30,17 @@ const CLOSE_MS = 2000;
  * Opens the model folder in a new thread. `onEnd` is called when the thread ends by itself.
  * @throws StrataError `invalid_model`, `invalid_onnx`, `no_device`, `worker_crashed`
  */
-export function startModelThread(entry: URL, data: ThreadData, onEnd: (e: StrataError) => void): Promise<ModelThread> {
+export function startModelThread(
+  program: ThreadProgram,
+  data: ThreadData,
+  onEnd: (e: StrataError) => void,
+): Promise<ModelThread> {
   // the environment is shared: native code reads the real one (the runtime's telemetry switch)
-  const worker = new Worker(entry, { workerData: data, env: SHARE_ENV });
+  const worker = new Worker(program.entry, {
+    workerData: data,
+    env: SHARE_ENV,
+    ...(program.execArgv ? { execArgv: [...program.execArgv] } : {}),
+  });
   const waiting = new Map<number, { resolve: (r: RunResult) => void; reject: (e: StrataError) => void }>();
   let nextId = 0;
   let closing = false;
