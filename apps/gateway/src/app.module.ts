@@ -3,14 +3,17 @@ import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { createRegistry, logging, metricsModule } from '@strata/service-kit';
 import { AuthModule } from './auth/auth.module.js';
 import type { Config } from './config.js';
+import { ControlModule } from './control/control.module.js';
 import { DatasetsModule } from './datasets/datasets.module.js';
 import { FilesModule } from './files/files.module.js';
 import { invalidRequest } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { ModelsModule } from './models/models.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { PlatformModule } from './platform/platform.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
+import { WorkersModule } from './workers/workers.module.js';
 
 @Module({})
 export class AppModule {
@@ -27,6 +30,9 @@ export class AppModule {
         FilesModule,
         DatasetsModule,
         ModelsModule,
+        JobsModule,
+        ControlModule,
+        WorkersModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -4,12 +4,16 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { newId } from '@strata/kernel';
 import { Logger } from 'nestjs-pino';
+import { Registry } from 'prom-client';
 import { AppModule } from './app.module.js';
 import type { Config } from './config.js';
+import { ControlServer } from './control/control.server.js';
 import { Database } from './db/database.js';
 import { migrate } from './db/migrate.js';
 import { waitForDatabase } from './db/wait.js';
 import { errorOf, PROBLEM_TYPE, problemOf } from './http/problem.js';
+import { mountBoard } from './ops/board.js';
+import { measureHttp } from './ops/http-metrics.js';
 import { describeApi } from './ops/openapi.js';
 import { firstStart } from './tenants/first-start.js';
 
@@ -28,10 +32,12 @@ export interface Gateway {
   readonly app: NestFastifyApplication;
   /** Secret of the admin key, if this start made the first one. */
   readonly adminKey: string | undefined;
+  /** Port of the control service, which listens already. */
+  readonly controlPort: number;
 }
 
 /**
- * Everything but listening: the database is up to date, the features are started.
+ * Everything but listening on HTTP: the database is up to date, the features are started.
  * @throws StrataError `unavailable`, `not_writable`, `invalid_configuration`, …: each names its mend
  */
 export async function createGateway(config: Config): Promise<Gateway> {
@@ -63,10 +69,13 @@ export async function createGateway(config: Config): Promise<Gateway> {
     await waitForDatabase(db, config.DATABASE_URL, config.DATABASE_WAIT_S);
     await migrate(db);
     const adminKey = await firstStart(db, config.DATA_DIR);
+    measureHttp(fastify, app.get(Registry));
+    await mountBoard(app);
     describeApi(app);
     await app.init();
     await fastify.ready();
-    return { app, adminKey };
+    const controlPort = await app.get(ControlServer).listen();
+    return { app, adminKey, controlPort };
   } catch (e) {
     await app.close();
     throw e;

@@ -9,7 +9,7 @@ import { ADMIN_KEY_FILE } from './tenants/first-start.js';
 
 await runMain('gateway', async () => {
   const config = readConfig();
-  const { app, adminKey } = await createGateway(config);
+  const { app, adminKey, controlPort } = await createGateway(config);
   stopOnSignals(() => app.close(), (config.DRAIN_S + 5) * 1000);
   try {
     await app.listen(config.HTTP_PORT, config.HTTP_HOST);
@@ -26,6 +26,7 @@ await runMain('gateway', async () => {
   ready('gateway', {
     url,
     docs: `${url}/api/docs`,
+    control: `${config.GRPC_HOST}:${controlPort}`,
     ...(adminKey ? { admin_key: adminKey } : {}),
     ...(existsSync(keyFile) ? { admin_key_file: keyFile } : {}),
   });

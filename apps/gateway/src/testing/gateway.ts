@@ -22,6 +22,8 @@ export interface TestGateway {
   readonly app: NestFastifyApplication;
   readonly config: Config;
   readonly adminKey: string;
+  /** host:port of the control service. */
+  readonly control: string;
   /** One request with the admin key, or with `key`; `null` sends none. */
   call<T = Record<string, unknown>>(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -84,7 +86,7 @@ export async function startTestGateway(
     DRAIN_S: '1',
     ...settings,
   });
-  const { app, adminKey: made } = await createGateway(config);
+  const { app, adminKey: made, controlPort } = await createGateway(config);
   const key = adminKey ?? made;
   if (!key) throw new Error('this database has an admin key already: pass it');
   const call: TestGateway['call'] = async <T>(
@@ -116,6 +118,7 @@ export async function startTestGateway(
     app,
     config,
     adminKey: key,
+    control: `127.0.0.1:${controlPort}`,
     call,
     async tenantKey(name, scopes = ['read', 'write', 'admin']) {
       const tenant = await call<{ id: string }>('POST', '/api/tenants', { body: { name } });
