@@ -214,10 +214,10 @@ export const Localized: MessageFns<Localized> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Localized>, I>>(base?: I): Localized {
-    return Localized.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Localized>): Localized {
+    return Localized.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Localized>, I>>(object: I): Localized {
+  fromPartial(object: DeepPartial<Localized>): Localized {
     const message = createBaseLocalized();
     message.en = object.en ?? "";
     message.zh = object.zh ?? "";
@@ -430,10 +430,10 @@ export const Node: MessageFns<Node> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Node>, I>>(base?: I): Node {
-    return Node.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Node>): Node {
+    return Node.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Node>, I>>(object: I): Node {
+  fromPartial(object: DeepPartial<Node>): Node {
     const message = createBaseNode();
     message.slug = object.slug ?? "";
     message.kind = object.kind ?? "";
@@ -540,10 +540,10 @@ export const Edge: MessageFns<Edge> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Edge>, I>>(base?: I): Edge {
-    return Edge.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Edge>): Edge {
+    return Edge.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Edge>, I>>(object: I): Edge {
+  fromPartial(object: DeepPartial<Edge>): Edge {
     const message = createBaseEdge();
     message.kind = object.kind ?? "";
     message.from = object.from ?? "";
@@ -609,10 +609,10 @@ export const GetNodeRequest: MessageFns<GetNodeRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetNodeRequest>, I>>(base?: I): GetNodeRequest {
-    return GetNodeRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetNodeRequest>): GetNodeRequest {
+    return GetNodeRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetNodeRequest>, I>>(object: I): GetNodeRequest {
+  fromPartial(object: DeepPartial<GetNodeRequest>): GetNodeRequest {
     const message = createBaseGetNodeRequest();
     message.slug = object.slug ?? "";
     return message;
@@ -723,10 +723,10 @@ export const ListNodesRequest: MessageFns<ListNodesRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListNodesRequest>, I>>(base?: I): ListNodesRequest {
-    return ListNodesRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListNodesRequest>): ListNodesRequest {
+    return ListNodesRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListNodesRequest>, I>>(object: I): ListNodesRequest {
+  fromPartial(object: DeepPartial<ListNodesRequest>): ListNodesRequest {
     const message = createBaseListNodesRequest();
     message.kind = object.kind ?? "";
     message.tag = object.tag ?? "";
@@ -829,10 +829,10 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListNodesResponse>, I>>(base?: I): ListNodesResponse {
-    return ListNodesResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListNodesResponse>): ListNodesResponse {
+    return ListNodesResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListNodesResponse>, I>>(object: I): ListNodesResponse {
+  fromPartial(object: DeepPartial<ListNodesResponse>): ListNodesResponse {
     const message = createBaseListNodesResponse();
     message.nodes = object.nodes?.map((e) => Node.fromPartial(e)) || [];
     message.next = object.next ?? "";
@@ -930,10 +930,10 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<SearchRequest>, I>>(base?: I): SearchRequest {
-    return SearchRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SearchRequest>): SearchRequest {
+    return SearchRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SearchRequest>, I>>(object: I): SearchRequest {
+  fromPartial(object: DeepPartial<SearchRequest>): SearchRequest {
     const message = createBaseSearchRequest();
     message.query = object.query ?? "";
     message.kind = object.kind ?? "";
@@ -1016,10 +1016,10 @@ export const SearchHit: MessageFns<SearchHit> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<SearchHit>, I>>(base?: I): SearchHit {
-    return SearchHit.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SearchHit>): SearchHit {
+    return SearchHit.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SearchHit>, I>>(object: I): SearchHit {
+  fromPartial(object: DeepPartial<SearchHit>): SearchHit {
     const message = createBaseSearchHit();
     message.node = (object.node !== undefined && object.node !== null) ? Node.fromPartial(object.node) : undefined;
     message.score = object.score ?? 0;
@@ -1084,10 +1084,10 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<SearchResponse>, I>>(base?: I): SearchResponse {
-    return SearchResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SearchResponse>): SearchResponse {
+    return SearchResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SearchResponse>, I>>(object: I): SearchResponse {
+  fromPartial(object: DeepPartial<SearchResponse>): SearchResponse {
     const message = createBaseSearchResponse();
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
     return message;
@@ -1172,10 +1172,10 @@ export const NeighboursRequest: MessageFns<NeighboursRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<NeighboursRequest>, I>>(base?: I): NeighboursRequest {
-    return NeighboursRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<NeighboursRequest>): NeighboursRequest {
+    return NeighboursRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<NeighboursRequest>, I>>(object: I): NeighboursRequest {
+  fromPartial(object: DeepPartial<NeighboursRequest>): NeighboursRequest {
     const message = createBaseNeighboursRequest();
     message.slug = object.slug ?? "";
     message.edgeKind = object.edgeKind ?? "";
@@ -1257,10 +1257,10 @@ export const Neighbour: MessageFns<Neighbour> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Neighbour>, I>>(base?: I): Neighbour {
-    return Neighbour.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Neighbour>): Neighbour {
+    return Neighbour.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Neighbour>, I>>(object: I): Neighbour {
+  fromPartial(object: DeepPartial<Neighbour>): Neighbour {
     const message = createBaseNeighbour();
     message.edge = (object.edge !== undefined && object.edge !== null) ? Edge.fromPartial(object.edge) : undefined;
     message.node = (object.node !== undefined && object.node !== null) ? Node.fromPartial(object.node) : undefined;
@@ -1329,10 +1329,10 @@ export const NeighboursResponse: MessageFns<NeighboursResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<NeighboursResponse>, I>>(base?: I): NeighboursResponse {
-    return NeighboursResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<NeighboursResponse>): NeighboursResponse {
+    return NeighboursResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<NeighboursResponse>, I>>(object: I): NeighboursResponse {
+  fromPartial(object: DeepPartial<NeighboursResponse>): NeighboursResponse {
     const message = createBaseNeighboursResponse();
     message.neighbours = object.neighbours?.map((e) => Neighbour.fromPartial(e)) || [];
     return message;
@@ -1382,10 +1382,10 @@ export const StatsRequest: MessageFns<StatsRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StatsRequest>, I>>(base?: I): StatsRequest {
-    return StatsRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StatsRequest>): StatsRequest {
+    return StatsRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StatsRequest>, I>>(_: I): StatsRequest {
+  fromPartial(_: DeepPartial<StatsRequest>): StatsRequest {
     const message = createBaseStatsRequest();
     return message;
   },
@@ -1465,10 +1465,10 @@ export const KindCount: MessageFns<KindCount> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<KindCount>, I>>(base?: I): KindCount {
-    return KindCount.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<KindCount>): KindCount {
+    return KindCount.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<KindCount>, I>>(object: I): KindCount {
+  fromPartial(object: DeepPartial<KindCount>): KindCount {
     const message = createBaseKindCount();
     message.kind = object.kind ?? "";
     message.count = object.count ?? 0;
@@ -1569,10 +1569,10 @@ export const StatsResponse: MessageFns<StatsResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<StatsResponse>, I>>(base?: I): StatsResponse {
-    return StatsResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StatsResponse>): StatsResponse {
+    return StatsResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StatsResponse>, I>>(object: I): StatsResponse {
+  fromPartial(object: DeepPartial<StatsResponse>): StatsResponse {
     const message = createBaseStatsResponse();
     message.nodes = object.nodes ?? 0;
     message.edges = object.edges ?? 0;
@@ -1624,10 +1624,10 @@ export const CoverageRequest: MessageFns<CoverageRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<CoverageRequest>, I>>(base?: I): CoverageRequest {
-    return CoverageRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CoverageRequest>): CoverageRequest {
+    return CoverageRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CoverageRequest>, I>>(_: I): CoverageRequest {
+  fromPartial(_: DeepPartial<CoverageRequest>): CoverageRequest {
     const message = createBaseCoverageRequest();
     return message;
   },
@@ -1722,10 +1722,10 @@ export const CoverageEntry: MessageFns<CoverageEntry> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<CoverageEntry>, I>>(base?: I): CoverageEntry {
-    return CoverageEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CoverageEntry>): CoverageEntry {
+    return CoverageEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CoverageEntry>, I>>(object: I): CoverageEntry {
+  fromPartial(object: DeepPartial<CoverageEntry>): CoverageEntry {
     const message = createBaseCoverageEntry();
     message.slug = object.slug ?? "";
     message.name = (object.name !== undefined && object.name !== null) ? Localized.fromPartial(object.name) : undefined;
@@ -1812,10 +1812,10 @@ export const CoverageResponse: MessageFns<CoverageResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<CoverageResponse>, I>>(base?: I): CoverageResponse {
-    return CoverageResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CoverageResponse>): CoverageResponse {
+    return CoverageResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CoverageResponse>, I>>(object: I): CoverageResponse {
+  fromPartial(object: DeepPartial<CoverageResponse>): CoverageResponse {
     const message = createBaseCoverageResponse();
     message.covered = object.covered?.map((e) => CoverageEntry.fromPartial(e)) || [];
     message.missing = object.missing?.map((e) => CoverageEntry.fromPartial(e)) || [];
@@ -1880,10 +1880,10 @@ export const ListRecipesRequest: MessageFns<ListRecipesRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListRecipesRequest>, I>>(base?: I): ListRecipesRequest {
-    return ListRecipesRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListRecipesRequest>): ListRecipesRequest {
+    return ListRecipesRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListRecipesRequest>, I>>(object: I): ListRecipesRequest {
+  fromPartial(object: DeepPartial<ListRecipesRequest>): ListRecipesRequest {
     const message = createBaseListRecipesRequest();
     message.queue = object.queue ?? "";
     return message;
@@ -1949,10 +1949,10 @@ export const ListRecipesResponse: MessageFns<ListRecipesResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ListRecipesResponse>, I>>(base?: I): ListRecipesResponse {
-    return ListRecipesResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListRecipesResponse>): ListRecipesResponse {
+    return ListRecipesResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListRecipesResponse>, I>>(object: I): ListRecipesResponse {
+  fromPartial(object: DeepPartial<ListRecipesResponse>): ListRecipesResponse {
     const message = createBaseListRecipesResponse();
     message.recipes = object.recipes?.map((e) => Recipe.fromPartial(e)) || [];
     return message;
@@ -2016,10 +2016,10 @@ export const GetRecipeRequest: MessageFns<GetRecipeRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GetRecipeRequest>, I>>(base?: I): GetRecipeRequest {
-    return GetRecipeRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GetRecipeRequest>): GetRecipeRequest {
+    return GetRecipeRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GetRecipeRequest>, I>>(object: I): GetRecipeRequest {
+  fromPartial(object: DeepPartial<GetRecipeRequest>): GetRecipeRequest {
     const message = createBaseGetRecipeRequest();
     message.name = object.name ?? "";
     return message;
@@ -2104,10 +2104,10 @@ export const Recipe: MessageFns<Recipe> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Recipe>, I>>(base?: I): Recipe {
-    return Recipe.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Recipe>): Recipe {
+    return Recipe.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Recipe>, I>>(object: I): Recipe {
+  fromPartial(object: DeepPartial<Recipe>): Recipe {
     const message = createBaseRecipe();
     message.name = object.name ?? "";
     message.manifestJson = object.manifestJson ?? "";
@@ -2350,10 +2350,6 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
@@ -2363,6 +2359,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;
   toJSON(message: T): unknown;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

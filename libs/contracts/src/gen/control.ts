@@ -257,10 +257,10 @@ export const WorkerMessage: MessageFns<WorkerMessage> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<WorkerMessage>, I>>(base?: I): WorkerMessage {
-    return WorkerMessage.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WorkerMessage>): WorkerMessage {
+    return WorkerMessage.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WorkerMessage>, I>>(object: I): WorkerMessage {
+  fromPartial(object: DeepPartial<WorkerMessage>): WorkerMessage {
     const message = createBaseWorkerMessage();
     switch (object.body?.$case) {
       case "hello": {
@@ -379,10 +379,10 @@ export const GatewayMessage: MessageFns<GatewayMessage> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<GatewayMessage>, I>>(base?: I): GatewayMessage {
-    return GatewayMessage.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GatewayMessage>): GatewayMessage {
+    return GatewayMessage.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GatewayMessage>, I>>(object: I): GatewayMessage {
+  fromPartial(object: DeepPartial<GatewayMessage>): GatewayMessage {
     const message = createBaseGatewayMessage();
     switch (object.body?.$case) {
       case "welcome": {
@@ -625,10 +625,10 @@ export const Hello: MessageFns<Hello> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Hello>, I>>(base?: I): Hello {
-    return Hello.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Hello>): Hello {
+    return Hello.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Hello>, I>>(object: I): Hello {
+  fromPartial(object: DeepPartial<Hello>): Hello {
     const message = createBaseHello();
     message.workerId = object.workerId ?? "";
     message.queue = object.queue ?? "";
@@ -726,10 +726,10 @@ export const Welcome: MessageFns<Welcome> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Welcome>, I>>(base?: I): Welcome {
-    return Welcome.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Welcome>): Welcome {
+    return Welcome.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Welcome>, I>>(object: I): Welcome {
+  fromPartial(object: DeepPartial<Welcome>): Welcome {
     const message = createBaseWelcome();
     message.gatewayId = object.gatewayId ?? "";
     message.ackedSeq = object.ackedSeq ?? 0;
@@ -853,10 +853,10 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Heartbeat>, I>>(base?: I): Heartbeat {
-    return Heartbeat.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Heartbeat>): Heartbeat {
+    return Heartbeat.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Heartbeat>, I>>(object: I): Heartbeat {
+  fromPartial(object: DeepPartial<Heartbeat>): Heartbeat {
     const message = createBaseHeartbeat();
     message.timeMs = object.timeMs ?? 0;
     message.running = object.running?.map((e) => e) || [];
@@ -997,10 +997,10 @@ export const WorkerEvent: MessageFns<WorkerEvent> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<WorkerEvent>, I>>(base?: I): WorkerEvent {
-    return WorkerEvent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WorkerEvent>): WorkerEvent {
+    return WorkerEvent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WorkerEvent>, I>>(object: I): WorkerEvent {
+  fromPartial(object: DeepPartial<WorkerEvent>): WorkerEvent {
     const message = createBaseWorkerEvent();
     message.seq = object.seq ?? 0;
     message.jobId = object.jobId ?? "";
@@ -1068,10 +1068,10 @@ export const Ack: MessageFns<Ack> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Ack>, I>>(base?: I): Ack {
-    return Ack.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Ack>): Ack {
+    return Ack.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Ack>, I>>(object: I): Ack {
+  fromPartial(object: DeepPartial<Ack>): Ack {
     const message = createBaseAck();
     message.seq = object.seq ?? 0;
     return message;
@@ -1156,10 +1156,10 @@ export const Command: MessageFns<Command> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<Command>, I>>(base?: I): Command {
-    return Command.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Command>): Command {
+    return Command.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Command>, I>>(object: I): Command {
+  fromPartial(object: DeepPartial<Command>): Command {
     const message = createBaseCommand();
     message.kind = object.kind ?? Command_Kind.KIND_UNSPECIFIED;
     message.jobId = object.jobId ?? "";
@@ -1264,10 +1264,10 @@ export const ClaimRequest: MessageFns<ClaimRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ClaimRequest>, I>>(base?: I): ClaimRequest {
-    return ClaimRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ClaimRequest>): ClaimRequest {
+    return ClaimRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ClaimRequest>, I>>(object: I): ClaimRequest {
+  fromPartial(object: DeepPartial<ClaimRequest>): ClaimRequest {
     const message = createBaseClaimRequest();
     message.workerId = object.workerId ?? "";
     message.jobId = object.jobId ?? "";
@@ -1365,10 +1365,10 @@ export const ClaimResponse: MessageFns<ClaimResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ClaimResponse>, I>>(base?: I): ClaimResponse {
-    return ClaimResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ClaimResponse>): ClaimResponse {
+    return ClaimResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ClaimResponse>, I>>(object: I): ClaimResponse {
+  fromPartial(object: DeepPartial<ClaimResponse>): ClaimResponse {
     const message = createBaseClaimResponse();
     message.granted = object.granted ?? false;
     message.reason = object.reason ?? "";
@@ -1453,10 +1453,6 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function longToNumber(int64: { toString(): string }): number {
   const num = globalThis.Number(int64.toString());
   if (num > globalThis.Number.MAX_SAFE_INTEGER) {
@@ -1477,6 +1473,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;
   toJSON(message: T): unknown;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -262,10 +262,10 @@ export const ServerLiveRequest: MessageFns<ServerLiveRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ServerLiveRequest>, I>>(base?: I): ServerLiveRequest {
-    return ServerLiveRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServerLiveRequest>): ServerLiveRequest {
+    return ServerLiveRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServerLiveRequest>, I>>(_: I): ServerLiveRequest {
+  fromPartial(_: DeepPartial<ServerLiveRequest>): ServerLiveRequest {
     const message = createBaseServerLiveRequest();
     return message;
   },
@@ -328,10 +328,10 @@ export const ServerLiveResponse: MessageFns<ServerLiveResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ServerLiveResponse>, I>>(base?: I): ServerLiveResponse {
-    return ServerLiveResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServerLiveResponse>): ServerLiveResponse {
+    return ServerLiveResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServerLiveResponse>, I>>(object: I): ServerLiveResponse {
+  fromPartial(object: DeepPartial<ServerLiveResponse>): ServerLiveResponse {
     const message = createBaseServerLiveResponse();
     message.live = object.live ?? false;
     return message;
@@ -381,10 +381,10 @@ export const ServerReadyRequest: MessageFns<ServerReadyRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ServerReadyRequest>, I>>(base?: I): ServerReadyRequest {
-    return ServerReadyRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServerReadyRequest>): ServerReadyRequest {
+    return ServerReadyRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServerReadyRequest>, I>>(_: I): ServerReadyRequest {
+  fromPartial(_: DeepPartial<ServerReadyRequest>): ServerReadyRequest {
     const message = createBaseServerReadyRequest();
     return message;
   },
@@ -447,10 +447,10 @@ export const ServerReadyResponse: MessageFns<ServerReadyResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ServerReadyResponse>, I>>(base?: I): ServerReadyResponse {
-    return ServerReadyResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServerReadyResponse>): ServerReadyResponse {
+    return ServerReadyResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServerReadyResponse>, I>>(object: I): ServerReadyResponse {
+  fromPartial(object: DeepPartial<ServerReadyResponse>): ServerReadyResponse {
     const message = createBaseServerReadyResponse();
     message.ready = object.ready ?? false;
     return message;
@@ -531,10 +531,10 @@ export const ModelReadyRequest: MessageFns<ModelReadyRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelReadyRequest>, I>>(base?: I): ModelReadyRequest {
-    return ModelReadyRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelReadyRequest>): ModelReadyRequest {
+    return ModelReadyRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelReadyRequest>, I>>(object: I): ModelReadyRequest {
+  fromPartial(object: DeepPartial<ModelReadyRequest>): ModelReadyRequest {
     const message = createBaseModelReadyRequest();
     message.name = object.name ?? "";
     message.version = object.version ?? "";
@@ -599,10 +599,10 @@ export const ModelReadyResponse: MessageFns<ModelReadyResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelReadyResponse>, I>>(base?: I): ModelReadyResponse {
-    return ModelReadyResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelReadyResponse>): ModelReadyResponse {
+    return ModelReadyResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelReadyResponse>, I>>(object: I): ModelReadyResponse {
+  fromPartial(object: DeepPartial<ModelReadyResponse>): ModelReadyResponse {
     const message = createBaseModelReadyResponse();
     message.ready = object.ready ?? false;
     return message;
@@ -652,10 +652,10 @@ export const ServerMetadataRequest: MessageFns<ServerMetadataRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ServerMetadataRequest>, I>>(base?: I): ServerMetadataRequest {
-    return ServerMetadataRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServerMetadataRequest>): ServerMetadataRequest {
+    return ServerMetadataRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServerMetadataRequest>, I>>(_: I): ServerMetadataRequest {
+  fromPartial(_: DeepPartial<ServerMetadataRequest>): ServerMetadataRequest {
     const message = createBaseServerMetadataRequest();
     return message;
   },
@@ -752,10 +752,10 @@ export const ServerMetadataResponse: MessageFns<ServerMetadataResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ServerMetadataResponse>, I>>(base?: I): ServerMetadataResponse {
-    return ServerMetadataResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServerMetadataResponse>): ServerMetadataResponse {
+    return ServerMetadataResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServerMetadataResponse>, I>>(object: I): ServerMetadataResponse {
+  fromPartial(object: DeepPartial<ServerMetadataResponse>): ServerMetadataResponse {
     const message = createBaseServerMetadataResponse();
     message.name = object.name ?? "";
     message.version = object.version ?? "";
@@ -838,10 +838,10 @@ export const ModelMetadataRequest: MessageFns<ModelMetadataRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelMetadataRequest>, I>>(base?: I): ModelMetadataRequest {
-    return ModelMetadataRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelMetadataRequest>): ModelMetadataRequest {
+    return ModelMetadataRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelMetadataRequest>, I>>(object: I): ModelMetadataRequest {
+  fromPartial(object: DeepPartial<ModelMetadataRequest>): ModelMetadataRequest {
     const message = createBaseModelMetadataRequest();
     message.name = object.name ?? "";
     message.version = object.version ?? "";
@@ -1009,10 +1009,10 @@ export const ModelMetadataResponse: MessageFns<ModelMetadataResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelMetadataResponse>, I>>(base?: I): ModelMetadataResponse {
-    return ModelMetadataResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelMetadataResponse>): ModelMetadataResponse {
+    return ModelMetadataResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelMetadataResponse>, I>>(object: I): ModelMetadataResponse {
+  fromPartial(object: DeepPartial<ModelMetadataResponse>): ModelMetadataResponse {
     const message = createBaseModelMetadataResponse();
     message.name = object.name ?? "";
     message.versions = object.versions?.map((e) => e) || [];
@@ -1135,14 +1135,10 @@ export const ModelMetadataResponse_TensorMetadata: MessageFns<ModelMetadataRespo
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelMetadataResponse_TensorMetadata>, I>>(
-    base?: I,
-  ): ModelMetadataResponse_TensorMetadata {
-    return ModelMetadataResponse_TensorMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelMetadataResponse_TensorMetadata>): ModelMetadataResponse_TensorMetadata {
+    return ModelMetadataResponse_TensorMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelMetadataResponse_TensorMetadata>, I>>(
-    object: I,
-  ): ModelMetadataResponse_TensorMetadata {
+  fromPartial(object: DeepPartial<ModelMetadataResponse_TensorMetadata>): ModelMetadataResponse_TensorMetadata {
     const message = createBaseModelMetadataResponse_TensorMetadata();
     message.name = object.name ?? "";
     message.datatype = object.datatype ?? "";
@@ -1225,14 +1221,10 @@ export const ModelMetadataResponse_PropertiesEntry: MessageFns<ModelMetadataResp
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelMetadataResponse_PropertiesEntry>, I>>(
-    base?: I,
-  ): ModelMetadataResponse_PropertiesEntry {
-    return ModelMetadataResponse_PropertiesEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelMetadataResponse_PropertiesEntry>): ModelMetadataResponse_PropertiesEntry {
+    return ModelMetadataResponse_PropertiesEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelMetadataResponse_PropertiesEntry>, I>>(
-    object: I,
-  ): ModelMetadataResponse_PropertiesEntry {
+  fromPartial(object: DeepPartial<ModelMetadataResponse_PropertiesEntry>): ModelMetadataResponse_PropertiesEntry {
     const message = createBaseModelMetadataResponse_PropertiesEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1373,10 +1365,10 @@ export const InferParameter: MessageFns<InferParameter> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<InferParameter>, I>>(base?: I): InferParameter {
-    return InferParameter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<InferParameter>): InferParameter {
+    return InferParameter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<InferParameter>, I>>(object: I): InferParameter {
+  fromPartial(object: DeepPartial<InferParameter>): InferParameter {
     const message = createBaseInferParameter();
     switch (object.parameterChoice?.$case) {
       case "boolParam": {
@@ -1717,10 +1709,10 @@ export const InferTensorContents: MessageFns<InferTensorContents> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<InferTensorContents>, I>>(base?: I): InferTensorContents {
-    return InferTensorContents.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<InferTensorContents>): InferTensorContents {
+    return InferTensorContents.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<InferTensorContents>, I>>(object: I): InferTensorContents {
+  fromPartial(object: DeepPartial<InferTensorContents>): InferTensorContents {
     const message = createBaseInferTensorContents();
     message.boolContents = object.boolContents?.map((e) => e) || [];
     message.intContents = object.intContents?.map((e) => e) || [];
@@ -1921,10 +1913,10 @@ export const ModelInferRequest: MessageFns<ModelInferRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferRequest>, I>>(base?: I): ModelInferRequest {
-    return ModelInferRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelInferRequest>): ModelInferRequest {
+    return ModelInferRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferRequest>, I>>(object: I): ModelInferRequest {
+  fromPartial(object: DeepPartial<ModelInferRequest>): ModelInferRequest {
     const message = createBaseModelInferRequest();
     message.modelName = object.modelName ?? "";
     message.modelVersion = object.modelVersion ?? "";
@@ -2101,14 +2093,10 @@ export const ModelInferRequest_InferInputTensor: MessageFns<ModelInferRequest_In
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferRequest_InferInputTensor>, I>>(
-    base?: I,
-  ): ModelInferRequest_InferInputTensor {
-    return ModelInferRequest_InferInputTensor.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelInferRequest_InferInputTensor>): ModelInferRequest_InferInputTensor {
+    return ModelInferRequest_InferInputTensor.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferRequest_InferInputTensor>, I>>(
-    object: I,
-  ): ModelInferRequest_InferInputTensor {
+  fromPartial(object: DeepPartial<ModelInferRequest_InferInputTensor>): ModelInferRequest_InferInputTensor {
     const message = createBaseModelInferRequest_InferInputTensor();
     message.name = object.name ?? "";
     message.datatype = object.datatype ?? "";
@@ -2208,13 +2196,13 @@ export const ModelInferRequest_InferInputTensor_ParametersEntry: MessageFns<
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferRequest_InferInputTensor_ParametersEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<ModelInferRequest_InferInputTensor_ParametersEntry>,
   ): ModelInferRequest_InferInputTensor_ParametersEntry {
-    return ModelInferRequest_InferInputTensor_ParametersEntry.fromPartial(base ?? ({} as any));
+    return ModelInferRequest_InferInputTensor_ParametersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferRequest_InferInputTensor_ParametersEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<ModelInferRequest_InferInputTensor_ParametersEntry>,
   ): ModelInferRequest_InferInputTensor_ParametersEntry {
     const message = createBaseModelInferRequest_InferInputTensor_ParametersEntry();
     message.key = object.key ?? "";
@@ -2327,13 +2315,13 @@ export const ModelInferRequest_InferRequestedOutputTensor: MessageFns<ModelInfer
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferRequest_InferRequestedOutputTensor>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<ModelInferRequest_InferRequestedOutputTensor>,
   ): ModelInferRequest_InferRequestedOutputTensor {
-    return ModelInferRequest_InferRequestedOutputTensor.fromPartial(base ?? ({} as any));
+    return ModelInferRequest_InferRequestedOutputTensor.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferRequest_InferRequestedOutputTensor>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<ModelInferRequest_InferRequestedOutputTensor>,
   ): ModelInferRequest_InferRequestedOutputTensor {
     const message = createBaseModelInferRequest_InferRequestedOutputTensor();
     message.name = object.name ?? "";
@@ -2432,13 +2420,13 @@ export const ModelInferRequest_InferRequestedOutputTensor_ParametersEntry: Messa
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferRequest_InferRequestedOutputTensor_ParametersEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<ModelInferRequest_InferRequestedOutputTensor_ParametersEntry>,
   ): ModelInferRequest_InferRequestedOutputTensor_ParametersEntry {
-    return ModelInferRequest_InferRequestedOutputTensor_ParametersEntry.fromPartial(base ?? ({} as any));
+    return ModelInferRequest_InferRequestedOutputTensor_ParametersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferRequest_InferRequestedOutputTensor_ParametersEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<ModelInferRequest_InferRequestedOutputTensor_ParametersEntry>,
   ): ModelInferRequest_InferRequestedOutputTensor_ParametersEntry {
     const message = createBaseModelInferRequest_InferRequestedOutputTensor_ParametersEntry();
     message.key = object.key ?? "";
@@ -2523,14 +2511,10 @@ export const ModelInferRequest_ParametersEntry: MessageFns<ModelInferRequest_Par
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferRequest_ParametersEntry>, I>>(
-    base?: I,
-  ): ModelInferRequest_ParametersEntry {
-    return ModelInferRequest_ParametersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelInferRequest_ParametersEntry>): ModelInferRequest_ParametersEntry {
+    return ModelInferRequest_ParametersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferRequest_ParametersEntry>, I>>(
-    object: I,
-  ): ModelInferRequest_ParametersEntry {
+  fromPartial(object: DeepPartial<ModelInferRequest_ParametersEntry>): ModelInferRequest_ParametersEntry {
     const message = createBaseModelInferRequest_ParametersEntry();
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -2710,10 +2694,10 @@ export const ModelInferResponse: MessageFns<ModelInferResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferResponse>, I>>(base?: I): ModelInferResponse {
-    return ModelInferResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelInferResponse>): ModelInferResponse {
+    return ModelInferResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferResponse>, I>>(object: I): ModelInferResponse {
+  fromPartial(object: DeepPartial<ModelInferResponse>): ModelInferResponse {
     const message = createBaseModelInferResponse();
     message.modelName = object.modelName ?? "";
     message.modelVersion = object.modelVersion ?? "";
@@ -2889,14 +2873,10 @@ export const ModelInferResponse_InferOutputTensor: MessageFns<ModelInferResponse
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferResponse_InferOutputTensor>, I>>(
-    base?: I,
-  ): ModelInferResponse_InferOutputTensor {
-    return ModelInferResponse_InferOutputTensor.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelInferResponse_InferOutputTensor>): ModelInferResponse_InferOutputTensor {
+    return ModelInferResponse_InferOutputTensor.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferResponse_InferOutputTensor>, I>>(
-    object: I,
-  ): ModelInferResponse_InferOutputTensor {
+  fromPartial(object: DeepPartial<ModelInferResponse_InferOutputTensor>): ModelInferResponse_InferOutputTensor {
     const message = createBaseModelInferResponse_InferOutputTensor();
     message.name = object.name ?? "";
     message.datatype = object.datatype ?? "";
@@ -2996,13 +2976,13 @@ export const ModelInferResponse_InferOutputTensor_ParametersEntry: MessageFns<
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferResponse_InferOutputTensor_ParametersEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<ModelInferResponse_InferOutputTensor_ParametersEntry>,
   ): ModelInferResponse_InferOutputTensor_ParametersEntry {
-    return ModelInferResponse_InferOutputTensor_ParametersEntry.fromPartial(base ?? ({} as any));
+    return ModelInferResponse_InferOutputTensor_ParametersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferResponse_InferOutputTensor_ParametersEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<ModelInferResponse_InferOutputTensor_ParametersEntry>,
   ): ModelInferResponse_InferOutputTensor_ParametersEntry {
     const message = createBaseModelInferResponse_InferOutputTensor_ParametersEntry();
     message.key = object.key ?? "";
@@ -3087,14 +3067,10 @@ export const ModelInferResponse_ParametersEntry: MessageFns<ModelInferResponse_P
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelInferResponse_ParametersEntry>, I>>(
-    base?: I,
-  ): ModelInferResponse_ParametersEntry {
-    return ModelInferResponse_ParametersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelInferResponse_ParametersEntry>): ModelInferResponse_ParametersEntry {
+    return ModelInferResponse_ParametersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelInferResponse_ParametersEntry>, I>>(
-    object: I,
-  ): ModelInferResponse_ParametersEntry {
+  fromPartial(object: DeepPartial<ModelInferResponse_ParametersEntry>): ModelInferResponse_ParametersEntry {
     const message = createBaseModelInferResponse_ParametersEntry();
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -3220,10 +3196,10 @@ export const ModelRepositoryParameter: MessageFns<ModelRepositoryParameter> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<ModelRepositoryParameter>, I>>(base?: I): ModelRepositoryParameter {
-    return ModelRepositoryParameter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ModelRepositoryParameter>): ModelRepositoryParameter {
+    return ModelRepositoryParameter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ModelRepositoryParameter>, I>>(object: I): ModelRepositoryParameter {
+  fromPartial(object: DeepPartial<ModelRepositoryParameter>): ModelRepositoryParameter {
     const message = createBaseModelRepositoryParameter();
     switch (object.parameterChoice?.$case) {
       case "boolParam": {
@@ -3333,10 +3309,10 @@ export const RepositoryIndexRequest: MessageFns<RepositoryIndexRequest> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryIndexRequest>, I>>(base?: I): RepositoryIndexRequest {
-    return RepositoryIndexRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryIndexRequest>): RepositoryIndexRequest {
+    return RepositoryIndexRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryIndexRequest>, I>>(object: I): RepositoryIndexRequest {
+  fromPartial(object: DeepPartial<RepositoryIndexRequest>): RepositoryIndexRequest {
     const message = createBaseRepositoryIndexRequest();
     message.repositoryName = object.repositoryName ?? "";
     message.ready = object.ready ?? false;
@@ -3405,10 +3381,10 @@ export const RepositoryIndexResponse: MessageFns<RepositoryIndexResponse> = {
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryIndexResponse>, I>>(base?: I): RepositoryIndexResponse {
-    return RepositoryIndexResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryIndexResponse>): RepositoryIndexResponse {
+    return RepositoryIndexResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryIndexResponse>, I>>(object: I): RepositoryIndexResponse {
+  fromPartial(object: DeepPartial<RepositoryIndexResponse>): RepositoryIndexResponse {
     const message = createBaseRepositoryIndexResponse();
     message.models = object.models?.map((e) => RepositoryIndexResponse_ModelIndex.fromPartial(e)) || [];
     return message;
@@ -3519,14 +3495,10 @@ export const RepositoryIndexResponse_ModelIndex: MessageFns<RepositoryIndexRespo
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryIndexResponse_ModelIndex>, I>>(
-    base?: I,
-  ): RepositoryIndexResponse_ModelIndex {
-    return RepositoryIndexResponse_ModelIndex.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryIndexResponse_ModelIndex>): RepositoryIndexResponse_ModelIndex {
+    return RepositoryIndexResponse_ModelIndex.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryIndexResponse_ModelIndex>, I>>(
-    object: I,
-  ): RepositoryIndexResponse_ModelIndex {
+  fromPartial(object: DeepPartial<RepositoryIndexResponse_ModelIndex>): RepositoryIndexResponse_ModelIndex {
     const message = createBaseRepositoryIndexResponse_ModelIndex();
     message.name = object.name ?? "";
     message.version = object.version ?? "";
@@ -3655,10 +3627,10 @@ export const RepositoryModelLoadRequest: MessageFns<RepositoryModelLoadRequest> 
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryModelLoadRequest>, I>>(base?: I): RepositoryModelLoadRequest {
-    return RepositoryModelLoadRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryModelLoadRequest>): RepositoryModelLoadRequest {
+    return RepositoryModelLoadRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryModelLoadRequest>, I>>(object: I): RepositoryModelLoadRequest {
+  fromPartial(object: DeepPartial<RepositoryModelLoadRequest>): RepositoryModelLoadRequest {
     const message = createBaseRepositoryModelLoadRequest();
     message.repositoryName = object.repositoryName ?? "";
     message.modelName = object.modelName ?? "";
@@ -3747,13 +3719,11 @@ export const RepositoryModelLoadRequest_ParametersEntry: MessageFns<RepositoryMo
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryModelLoadRequest_ParametersEntry>, I>>(
-    base?: I,
-  ): RepositoryModelLoadRequest_ParametersEntry {
-    return RepositoryModelLoadRequest_ParametersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryModelLoadRequest_ParametersEntry>): RepositoryModelLoadRequest_ParametersEntry {
+    return RepositoryModelLoadRequest_ParametersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryModelLoadRequest_ParametersEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<RepositoryModelLoadRequest_ParametersEntry>,
   ): RepositoryModelLoadRequest_ParametersEntry {
     const message = createBaseRepositoryModelLoadRequest_ParametersEntry();
     message.key = object.key ?? "";
@@ -3807,10 +3777,10 @@ export const RepositoryModelLoadResponse: MessageFns<RepositoryModelLoadResponse
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryModelLoadResponse>, I>>(base?: I): RepositoryModelLoadResponse {
-    return RepositoryModelLoadResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryModelLoadResponse>): RepositoryModelLoadResponse {
+    return RepositoryModelLoadResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryModelLoadResponse>, I>>(_: I): RepositoryModelLoadResponse {
+  fromPartial(_: DeepPartial<RepositoryModelLoadResponse>): RepositoryModelLoadResponse {
     const message = createBaseRepositoryModelLoadResponse();
     return message;
   },
@@ -3935,10 +3905,10 @@ export const RepositoryModelUnloadRequest: MessageFns<RepositoryModelUnloadReque
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryModelUnloadRequest>, I>>(base?: I): RepositoryModelUnloadRequest {
-    return RepositoryModelUnloadRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryModelUnloadRequest>): RepositoryModelUnloadRequest {
+    return RepositoryModelUnloadRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryModelUnloadRequest>, I>>(object: I): RepositoryModelUnloadRequest {
+  fromPartial(object: DeepPartial<RepositoryModelUnloadRequest>): RepositoryModelUnloadRequest {
     const message = createBaseRepositoryModelUnloadRequest();
     message.repositoryName = object.repositoryName ?? "";
     message.modelName = object.modelName ?? "";
@@ -4030,13 +4000,13 @@ export const RepositoryModelUnloadRequest_ParametersEntry: MessageFns<Repository
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryModelUnloadRequest_ParametersEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<RepositoryModelUnloadRequest_ParametersEntry>,
   ): RepositoryModelUnloadRequest_ParametersEntry {
-    return RepositoryModelUnloadRequest_ParametersEntry.fromPartial(base ?? ({} as any));
+    return RepositoryModelUnloadRequest_ParametersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryModelUnloadRequest_ParametersEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<RepositoryModelUnloadRequest_ParametersEntry>,
   ): RepositoryModelUnloadRequest_ParametersEntry {
     const message = createBaseRepositoryModelUnloadRequest_ParametersEntry();
     message.key = object.key ?? "";
@@ -4090,10 +4060,10 @@ export const RepositoryModelUnloadResponse: MessageFns<RepositoryModelUnloadResp
     return obj;
   },
 
-  create<I extends Exact<DeepPartial<RepositoryModelUnloadResponse>, I>>(base?: I): RepositoryModelUnloadResponse {
-    return RepositoryModelUnloadResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RepositoryModelUnloadResponse>): RepositoryModelUnloadResponse {
+    return RepositoryModelUnloadResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RepositoryModelUnloadResponse>, I>>(_: I): RepositoryModelUnloadResponse {
+  fromPartial(_: DeepPartial<RepositoryModelUnloadResponse>): RepositoryModelUnloadResponse {
     const message = createBaseRepositoryModelUnloadResponse();
     return message;
   },
@@ -4373,10 +4343,6 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-export type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 function longToNumber(int64: { toString(): string }): number {
   const num = globalThis.Number(int64.toString());
   if (num > globalThis.Number.MAX_SAFE_INTEGER) {
@@ -4401,6 +4367,6 @@ export interface MessageFns<T> {
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;
   toJSON(message: T): unknown;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }
