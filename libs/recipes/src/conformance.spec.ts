@@ -30,6 +30,13 @@ import {
 // One suite over every recipe that a folder holds: what the platform relies on, without knowing any of them.
 
 const src = dirname(fileURLToPath(import.meta.url));
+/** Entries of the map; the catalog service refuses to start on a recipe that names another. */
+const content = join(src, '../../../apps/catalog/content');
+const slugs = new Set(
+  readdirSync(content).flatMap((f) =>
+    [...readFileSync(join(content, f), 'utf8').matchAll(/^- slug: (\S+)/gm)].map((m) => m[1]),
+  ),
+);
 const SEED = 20_240_229;
 const MINUTE = 60_000;
 const folders: string[] = [];
@@ -147,7 +154,7 @@ describe.each(recipes.map((r) => [r.name, r] as const))('%s', (name, recipe) => 
       expect(text.zh).toMatch(/\p{Script=Han}/u);
     }
     expect(recipe.catalog.length).toBeGreaterThan(0);
-    for (const slug of recipe.catalog) expect(slug).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+    expect(recipe.catalog.filter((slug) => !slugs.has(slug))).toEqual([]);
   });
 
   it('has a manifest that survives JSON, and a parameter schema that says the same as its code', () => {

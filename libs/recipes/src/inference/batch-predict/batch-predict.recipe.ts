@@ -36,7 +36,7 @@ export default defineRecipe({
     params: { probabilities: true, batch_size: 16 },
     inputs: {
       model: { model: 'classical/tabular-classifier' },
-      data: { from: 'classical/tabular-classifier', input: 'data' },
+      data: { from: 'classical/tabular-classifier', input: 'train' },
     },
   },
   run: () => import('./batch-predict.run.js'),

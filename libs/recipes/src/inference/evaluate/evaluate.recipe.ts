@@ -36,7 +36,7 @@ export default defineRecipe({
     params: { latency_rows: 3, batch_size: 16 },
     inputs: {
       model: { model: 'classical/tabular-classifier' },
-      data: { from: 'classical/tabular-classifier', input: 'data' },
+      data: { from: 'classical/tabular-classifier', input: 'train' },
     },
   },
   run: () => import('./evaluate.run.js'),
