@@ -3,6 +3,7 @@ import { StrataError, isStrataError } from '@strata/kernel';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { createConsumer, createQueue } from '../index.js';
 import type { ConsumedJob, Consumer, ConsumerOptions, JobHandler, QueueConfig, QueuePort } from '../index.js';
 
@@ -335,10 +336,11 @@ export function conformsToQueuePort(name: string, start: () => Promise<Server>):
 
     /** A consumer in a process of its own; its lines come in as they are written. */
     const holder = (queue: string, mode: 'hold' | 'freeze'): { child: ChildProcess; lines: string[] } => {
-      const script = new URL('holder.mjs', import.meta.url).pathname;
-      const child = spawn(process.execPath, [script, JSON.stringify(server.config), queue, mode], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+      // from TypeScript sources: tests need no build
+      const source = ['--conditions', '@strata/source', '--import', file('../../../../tools/ts-register.mjs')];
+      const args = [...source, file('holder.ts'), JSON.stringify(server.config), queue, mode];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const lines: string[] = [];
       child.stdout.on('data', (d: Buffer) => lines.push(...String(d).trim().split('\n')));
       return { child, lines };

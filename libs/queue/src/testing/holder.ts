@@ -1,11 +1,11 @@
-// A consumer in a process of its own, for tests that kill or freeze it. Uses the built library: a plain process reads no TypeScript.
-import { createConsumer } from '../../dist/index.js';
+// A consumer in a process of its own, for tests that kill or freeze it.
+import { createConsumer, type QueueConfig } from '../index.js';
 
-const [config, queue, mode] = process.argv.slice(2);
+const [config = '', queue = '', mode] = process.argv.slice(2);
 const FROZEN_MS = 4000;
 
 createConsumer(
-  JSON.parse(config),
+  JSON.parse(config) as QueueConfig,
   queue,
   async (job) => {
     console.log(`started ${job.id}`);
