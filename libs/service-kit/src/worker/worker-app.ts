@@ -2,6 +2,7 @@ import type { BeforeApplicationShutdown, DynamicModule, OnApplicationBootstrap }
 import { NestFactory } from '@nestjs/core';
 import { StrataError } from '@strata/kernel';
 import { Logger } from 'nestjs-pino';
+import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import { artifactConfigOf, queueConfigOf, tlsOf } from '../config/derive.js';
 import type { workerSettings } from '../config/shapes.js';
@@ -20,6 +21,8 @@ export interface WorkerApp extends Pick<
 > {
   readonly service: string;
   readonly settings: WorkerSettings;
+  /** For applications that measure more than jobs. */
+  readonly registry?: Registry;
 }
 
 /** The worker host as part of a Nest application: begins to take jobs when the application is up, drains before it goes down. */
@@ -30,8 +33,7 @@ export class WorkerService implements OnApplicationBootstrap, BeforeApplicationS
   constructor(private readonly app: WorkerApp) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const { service, settings: s, ...rest } = this.app;
-    const registry = createRegistry(service);
+    const { service, settings: s, registry = createRegistry(service), ...rest } = this.app;
     this.host = await runWorkerHost({
       ...rest,
       queueConfig: queueConfigOf(s),
