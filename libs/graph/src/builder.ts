@@ -1,6 +1,6 @@
 import { StrataError, type Rng } from '@strata/kernel';
 import { opFunctions } from './emit.js';
-import { inferNode, toValue, inferValues } from './infer.js';
+import { inferNode, inferValues, toValue, type InferEnv } from './infer.js';
 import type { Emitter } from './ops/rule.js';
 import type { OpFunctions, Value } from './ops/signatures.js';
 import { tensorOf } from './tensor.js';
@@ -42,6 +42,7 @@ export class GraphBuilder implements Emitter {
   private readonly domains = new Map<string, number>();
   private readonly smallConstants = new Map<string, Value>();
   private readonly counters = new Map<string, number>();
+  private readonly reserved = new Set<string>();
   private prefix = '';
 
   constructor(name = 'graph', options: { opset?: number } = {}) {
@@ -137,14 +138,7 @@ export class GraphBuilder implements Emitter {
     while (names.length > 0 && names.at(-1) === '') names.pop();
     const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? name : `${name}_${i}`));
     const node: Node = { op, domain, name, inputs: names, outputs, attrs };
-    const types =
-      options.types ??
-      inferNode(node, {
-        opset: this.opset,
-        domains: this.domains,
-        value: (n) => this.values.get(n),
-        constant: (n) => this.initializers.get(n),
-      });
+    const types = options.types ?? inferNode(node, this.env);
     if (!types)
       throw new StrataError(
         'unsupported_operator',
@@ -160,6 +154,29 @@ export class GraphBuilder implements Emitter {
       if (count > 1) this.fresh(output);
       return this.add({ name: output, ...type });
     });
+  }
+
+  /** Adds a node as it is, under its own names. Outputs of operators without a rule are typed by `declared`, when it knows them. */
+  append(node: Node, declared?: ReadonlyMap<string, ValueInfo>): void {
+    const types = inferNode(node, this.env);
+    node.outputs.forEach((name, i) => {
+      if (name === '') return;
+      const type = types?.[i] ?? declared?.get(name);
+      this.fresh(name);
+      if (type) this.add({ ...type, name });
+    });
+    this.nodes.push(node);
+    if (node.domain !== '' && !this.domains.has(node.domain)) this.domains.set(node.domain, 1);
+  }
+
+  /** Keeps names free for values that will be added later. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.reserved.add(name);
+  }
+
+  /** Says which version of another domain's operators the graph uses. */
+  useDomain(domain: string, version: number): void {
+    this.domains.set(domain, version);
   }
 
   /** Names made inside `fn` begin with `name/`. */
@@ -178,6 +195,11 @@ export class GraphBuilder implements Emitter {
     if (this.outputList.some((o) => o.name === name))
       throw new StrataError('invalid_graph', `the graph has two outputs named "${name}"`, { where: { node: name } });
     this.outputList.push({ name, value });
+  }
+
+  /** Whether there is a value of this name whose type is known. */
+  has(name: string): boolean {
+    return this.values.has(name);
   }
 
   /** The value of this name. @throws StrataError `invalid_graph` when there is none */
@@ -230,6 +252,15 @@ export class GraphBuilder implements Emitter {
     };
   }
 
+  private get env(): InferEnv {
+    return {
+      opset: this.opset,
+      domains: this.domains,
+      value: (n) => this.values.get(n),
+      constant: (n) => this.initializers.get(n),
+    };
+  }
+
   private add(value: Value): Value {
     this.values.set(value.name, value);
     return value;
@@ -251,7 +282,7 @@ export class GraphBuilder implements Emitter {
       const n = (this.counters.get(base) ?? 0) + 1;
       this.counters.set(base, n);
       const name = n === 1 ? base : `${base}_${n}`;
-      if (!this.values.has(name)) return name;
+      if (!this.values.has(name) && !this.reserved.has(name)) return name;
     }
   }
 }

@@ -5,11 +5,12 @@ export { broadcast, isStatic, sameShape, showShape } from './dims.js';
 export { fromOnnx, type ReadExternal } from './from-onnx.js';
 export { graphHash } from './hash.js';
 export { inferShapes, inferValues } from './infer.js';
-export { isNotDifferentiable } from './ops/rule.js';
+export { floatAttr, intAttr, isNotDifferentiable } from './ops/rule.js';
 export type { Emitter, OpRule, OpSample, SampleInput } from './ops/rule.js';
 export type { OpFunctions, OpName, Value } from './ops/signatures.js';
 export { OPS, findRule, operatorSamples } from './ops/table.js';
 export { eliminateCommonSubexpressions, eliminateDeadCode, foldConstants, optimizeGraph } from './passes.js';
+export { rewriteNodes, type Rewrite } from './rewrite.js';
 export {
   byteLength,
   elements,
