@@ -236,7 +236,10 @@ describe.each(recipes.map((r) => [r.name, r] as const))('%s', (name, recipe) => 
       let calls = 0;
       const cancelled = run(recipe, {
         signal: controller.signal,
-        onStep: (call) => void (calls = call) || controller.abort(),
+        onStep: (call) => {
+          calls = call;
+          controller.abort();
+        },
       });
       await expect(cancelled).rejects.toMatchObject({ code: 'job_cancelled' });
       expect(calls).toBe(1);
