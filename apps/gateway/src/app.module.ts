@@ -2,6 +2,7 @@ import { type DynamicModule, Module, StandardSchemaValidationPipe } from '@nestj
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { createRegistry, logging, metricsModule } from '@strata/service-kit';
 import { AuthModule } from './auth/auth.module.js';
+import { CatalogModule } from './catalog/catalog.module.js';
 import type { Config } from './config.js';
 import { ControlModule } from './control/control.module.js';
 import { DatasetsModule } from './datasets/datasets.module.js';
@@ -12,6 +13,8 @@ import { ModelsModule } from './models/models.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { PlatformModule } from './platform/platform.module.js';
+import { PredictModule } from './predict/predict.module.js';
+import { RecipesModule } from './recipes/recipes.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
 import { WorkersModule } from './workers/workers.module.js';
 
@@ -30,6 +33,9 @@ export class AppModule {
         FilesModule,
         DatasetsModule,
         ModelsModule,
+        PredictModule,
+        RecipesModule,
+        CatalogModule,
         JobsModule,
         ControlModule,
         WorkersModule,

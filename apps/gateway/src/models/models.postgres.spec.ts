@@ -37,7 +37,7 @@ const upload = (bytes: Uint8Array, filename: string): Promise<FileView> =>
 function linear(): Uint8Array {
   const b = new GraphBuilder('linear');
   const x = b.input('x', 'float32', ['N', 2]);
-  const w = b.constant(tensor('float32', [2, 1], Float32Array.of(0.5, -1)), 'w');
+  const w = b.constant(tensor('float32', [2, 1], Float32Array.of(0.5, -1)));
   b.output('y', b.op.MatMul(x, w));
   return toOnnx(b.build());
 }
