@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createRng } from '@strata/kernel';
 import { describeFile } from './describe.js';
 import { readRows } from './rows.js';
 import { csvWriter, writeCsv } from './write.js';
@@ -41,6 +42,16 @@ describe('writeCsv', () => {
       ['a\r\nb', 'ends with newline\n', '😀'],
       ['\u00a0nbsp', 'x', 'y'],
     ];
+    await writeCsv(path, ['p', 'q', 'r'], rows);
+    expect(await back(path)).toEqual(rows);
+  });
+  it('so are five thousand random rows of awkward characters', async () => {
+    const rng = createRng(99);
+    const alphabet = [',', '"', '\n', '\r\n', '\t', ' ', 'a', '中', '😀', '\u00a0', ';', "'", '\\'];
+    const cell = (): string =>
+      'x' + Array.from({ length: rng.int(6) }, () => alphabet[rng.int(alphabet.length)]).join('');
+    const rows = Array.from({ length: 5000 }, () => [cell(), cell(), cell()]);
+    const path = join(dir, 'random.csv');
     await writeCsv(path, ['p', 'q', 'r'], rows);
     expect(await back(path)).toEqual(rows);
   });
