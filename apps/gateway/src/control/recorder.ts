@@ -62,7 +62,7 @@ export class EventRecorder {
         .forUpdate()
         .executeTakeFirst();
       if (!worker) throw new StrataError('conflict', `worker ${workerId} reports events and has not said hello`);
-      const fresh = events.filter((e) => e.seq > worker.acked_seq);
+      const fresh = after(worker.acked_seq, events);
       if (!fresh.length) return unwanted;
       const drafts = await lockJobs(trx, [...new Set(fresh.map((e) => e.jobId))]);
       const now = new Date();
@@ -79,7 +79,7 @@ export class EventRecorder {
         else applyReport(draft, report, at);
       }
       await track([...drafts.values()]);
-      const acked = fresh.reduce((max, e) => Math.max(max, e.seq), 0);
+      const acked = fresh.at(-1)?.seq ?? worker.acked_seq;
       await trx.updateTable('worker').set({ acked_seq: acked }).where('id', '=', workerId).execute();
       return unwanted;
     });
@@ -140,6 +140,16 @@ export class EventRecorder {
     if (output.kind === 'model') return this.models.register(trx, origin, output);
     return null;
   }
+}
+
+/** Those that count up from what is recorded: an event that was sent twice counts once. */
+function after(acked: number, events: readonly WorkerEvent[]): WorkerEvent[] {
+  let last = acked;
+  return events.filter((e) => {
+    const fresh = e.seq > last;
+    if (fresh) last = e.seq;
+    return fresh;
+  });
 }
 
 const ENDING = new Set<JobEventBody['type']>(['succeeded', 'failed', 'cancelled', 'paused']);
