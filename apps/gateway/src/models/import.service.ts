@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ArtifactStore } from '@strata/artifacts';
@@ -9,7 +9,7 @@ import { Database } from '../db/database.js';
 import { FilesService } from '../files/files.service.js';
 import { ARTIFACTS } from '../platform/platform.module.js';
 import { withScratch } from '../platform/scratch.js';
-import { inspectModel, MODEL_FILE } from './manifest.js';
+import { inspectModel, MANIFEST_FILE, MODEL_FILE } from './manifest.js';
 import { ModelsService } from './models.service.js';
 import { unpack } from './unpack.js';
 
@@ -58,6 +58,8 @@ export class ImportService {
       if (await isZip(upload)) await unpack(upload, dir, this.config.UPLOAD_LIMIT_BYTES);
       else await rename(upload, path.join(dir, MODEL_FILE));
       const manifest = await inspectModel(dir);
+      // those who open the model need both files
+      await writeFile(path.join(dir, MANIFEST_FILE), JSON.stringify(manifest));
       return { manifest, files: await this.keep(dir) };
     });
     const { version } = await this.db.transaction((trx) =>

@@ -4,8 +4,9 @@ import { StrataError } from '@strata/kernel';
 import { Unzip, UnzipInflate, type UnzipFile } from 'fflate';
 
 const MOST_FILES = 10_000;
-/** One path of an archive: words joined by "/", nothing that a file system gives a meaning of its own. */
-const PART = /^[^/\\:*?"<>|\p{Cc}]+$/u;
+/** One word of a path: what every system takes, and inference workers too. */
+const PART = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
+const LONGEST = 200;
 
 const refused = (message: string, file?: string): StrataError =>
   new StrataError('invalid_model', message, file ? { where: { file } } : {});
@@ -16,11 +17,11 @@ const refused = (message: string, file?: string): StrataError =>
  */
 export function placeOf(dir: string, name: string): string {
   const parts = name.split('/');
-  const safe = parts.every((p) => PART.test(p) && p !== '.' && p !== '..');
+  const safe = parts.every((p) => PART.test(p));
   const place = path.resolve(dir, ...parts);
-  if (!safe || name.length > 1000 || !place.startsWith(path.resolve(dir) + path.sep))
+  if (!safe || name.length > LONGEST || !place.startsWith(path.resolve(dir) + path.sep))
     throw refused(
-      `the archive holds an entry "${name.slice(0, 100)}" that would be written outside of its folder or has a name that not every system takes: nothing was unpacked. Pack the model's folder anew`,
+      `the archive holds an entry "${name.slice(0, 100)}": names must be letters, digits, dot, dash and underscore, joined by "/", and not lead out of the folder. Nothing was kept`,
       name.slice(0, 200),
     );
   return place;

@@ -55,11 +55,11 @@ async function startWorker(): Promise<Worker> {
       const inputs = requestTensors(request);
       const call = { model: request.modelName, version: request.modelVersion, id: request.id, raw: true };
       const text = inputs['text'];
+      const parameters = { compute_ms: { parameterChoice: { $case: 'doubleParam' as const, value: 1.25 } } };
       if (!text) {
         const size = inputs['size']?.data as Float32Array;
-        return inferResponse(call, {
-          prediction: { dtype: 'float32', dims: [size.length], data: size.map((x) => 2 * x) },
-        });
+        const prediction = { dtype: 'float32' as const, dims: [size.length], data: size.map((x) => 2 * x) };
+        return { ...inferResponse(call, { prediction }), parameters };
       }
       const long = (text.data as string[]).map((t) => t.length > 5);
       return inferResponse(call, {
@@ -248,7 +248,7 @@ describe('predictions', () => {
       model: 'price',
       version: 1,
       predictions: [{ value: 42 }, { value: 3 }],
-      usage: { rows: 2 },
+      usage: { rows: 2, compute_ms: 1.25 },
     });
     await model('mail', mail);
     await deploy('mail');

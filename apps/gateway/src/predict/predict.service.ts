@@ -66,14 +66,13 @@ export class PredictService {
       id: requestId,
       inputs: tensorsOf(row.manifest, body.inputs),
     });
-    const started = performance.now();
     const response = await this.infer(row, request, requestId);
-    const compute_ms = Math.round((performance.now() - started) * 1000) / 1000;
+    const compute = response.parameters['compute_ms']?.parameterChoice;
     return {
       model: name,
       version: row.version,
       predictions: predictionsOf(row.manifest, responseTensors(response)),
-      usage: { rows: body.inputs.length, compute_ms },
+      usage: { rows: body.inputs.length, compute_ms: compute?.$case === 'doubleParam' ? compute.value : 0 },
     };
   }
 
