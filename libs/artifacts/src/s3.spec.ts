@@ -1,12 +1,20 @@
-/// <reference path="./testing/s3rver.d.ts" />
 import { describe, expect, it } from '@jest/globals';
+import { createRequire } from 'node:module';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import S3rver from 's3rver';
 import { createArtifactStore } from './index.js';
 import { conformsToArtifactStore } from './testing/conformance.js';
+
+// s3rver 3.7 comes without types
+const S3rver = createRequire(import.meta.url)('s3rver') as new (options: {
+  port: number;
+  address: string;
+  silent: boolean;
+  directory: string;
+  configureBuckets: { name: string; configs: unknown[] }[];
+}) => { run(): Promise<AddressInfo>; close(): Promise<void> };
 
 const credentials = { region: 'us-east-1', accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
 
@@ -20,7 +28,7 @@ async function startS3(): Promise<{ endpoint: string; directory: string; close()
     directory,
     configureBuckets: [{ name: 'strata', configs: [] }],
   });
-  const address: AddressInfo = await server.run();
+  const address = await server.run();
   return {
     endpoint: `http://127.0.0.1:${address.port}`,
     directory,

@@ -42,9 +42,11 @@ export function createModelFolders(store: ArtifactStore, dir: string) {
       const folder = path.join(dir, randomUUID());
       try {
         await mkdir(folder, { recursive: true });
-        await Promise.all(
+        // all of them end before the folder may be removed
+        const fetched = await Promise.allSettled(
           Object.entries(files).map(([name, blob]) => store.fetchTo(blob.sha256, path.join(folder, name))),
         );
+        for (const f of fetched) if (f.status === 'rejected') throw f.reason;
         return folder;
       } catch (e) {
         await rm(folder, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { createArtifactStore, type ArtifactStore } from '@strata/artifacts';
 import { inference } from '@strata/contracts/grpc';
 import { StrataError } from '@strata/kernel';
 import { artifactConfigOf, createGrpcServer, createLogger, tlsOf, type GrpcServer } from '@strata/service-kit';
+import type { ModelHostOptions } from '@strata/serving';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { inferenceMethods } from './methods.js';
@@ -21,6 +22,8 @@ export class OnlineService implements BeforeApplicationShutdown {
     private readonly config: Config,
     private readonly version: string,
     private readonly registry: Registry,
+    /** For tests: how a model's thread is started. */
+    private readonly thread?: ModelHostOptions['thread'],
   ) {}
 
   /** @throws StrataError `port_in_use`, `invalid_configuration` */
@@ -33,6 +36,7 @@ export class OnlineService implements BeforeApplicationShutdown {
     const repository = createRepository(
       folders,
       {
+        ...(this.thread ? { thread: this.thread } : {}),
         threads: c.MODEL_THREADS,
         device: c.MODEL_DEVICE,
         maxModels: c.MAX_MODELS,

@@ -32,7 +32,7 @@ export function createRepository(
     ...options,
     onUnload({ name, version, dir }) {
       if (open.get(keyOf(name, version))?.folder === dir) open.delete(keyOf(name, version));
-      folders.remove(dir).catch(onError);
+      return folders.remove(dir).catch(onError);
     },
   });
 

@@ -68,7 +68,7 @@ describe('model host', () => {
 
   it('replaces a version by another folder, and loads the same one once', async () => {
     const unloaded: string[] = [];
-    const h = start({ onUnload: (m) => unloaded.push(path.basename(m.dir)) });
+    const h = start({ onUnload: (m) => void unloaded.push(path.basename(m.dir)) });
     await Promise.all([1, 2, 3].map(() => h.load('r', '1', path.join(dir, 'r1'))));
     expect(unloaded).toEqual([]);
     await h.load('r', '1', path.join(dir, 'r2'));
@@ -80,7 +80,7 @@ describe('model host', () => {
 
   it('closes the model that was not used for longest', async () => {
     const unloaded: string[] = [];
-    const h = start({ maxModels: 2, onUnload: (m) => unloaded.push(m.name) });
+    const h = start({ maxModels: 2, onUnload: (m) => void unloaded.push(m.name) });
     await h.load('a', '1', path.join(dir, 'r1'));
     await new Promise((r) => setTimeout(r, 5));
     await h.load('b', '1', path.join(dir, 'r1'));

@@ -14,8 +14,8 @@ export interface ModelHostOptions {
   readonly batching?: Partial<Batching>;
   /** Another script for a model's thread, for tests. */
   readonly thread?: ThreadProgram;
-  /** A model was closed to make room, or by `unload`. */
-  readonly onUnload?: (model: { name: string; version: string; dir: string }) => void;
+  /** A model was closed: by `unload`, to make room, or because another took its place. */
+  readonly onUnload?: (model: { name: string; version: string; dir: string }) => void | Promise<void>;
   /** A model's thread ended by itself. */
   readonly onCrash?: (model: { name: string; version: string }, error: StrataError) => void;
 }
@@ -149,7 +149,7 @@ export function createModelHost(options: ModelHostOptions = {}): ModelHost {
     if (entries.get(key(entry.name, entry.version)) === entry) entries.delete(key(entry.name, entry.version));
     const thread = await entry.thread?.catch(() => undefined);
     await thread?.close();
-    options.onUnload?.({ name: entry.name, version: entry.version, dir: entry.dir });
+    await options.onUnload?.({ name: entry.name, version: entry.version, dir: entry.dir });
   };
 
   const makeRoom = async (loaded: Entry): Promise<void> => {
