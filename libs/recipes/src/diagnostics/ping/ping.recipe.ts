@@ -10,7 +10,7 @@ export default defineRecipe({
     en: 'Does nothing but answer: shows that gateway, queue and a worker are joined, and how fast. With steps it counts and saves checkpoints.',
     zh: '只做应答：用于检查网关、队列与工作节点是否连通及其速度；设置步数后会逐步计数并保存检查点。',
   },
-  catalog: ['data-preparation'],
+  catalog: ['platform-functions'],
   params: z.strictObject({
     echo: z.string().max(10_000).default('').describe('Text that the result repeats'),
     sleep_ms: z.number().min(0).max(3_600_000).default(0).describe('Milliseconds to wait, in all or before each step'),
