@@ -83,7 +83,7 @@ describe('a dataset', () => {
       expect(head.body.rows).toHaveLength(1000);
       expect(head.body.rows[999]).toEqual(['999', '69', 'no', 'note 999\nof two lines']);
     }
-  });
+  }, 30_000);
 
   it('suggests what can be learned', async () => {
     const { body } = await create(PEOPLE);
