@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { DatasetFormat } from '@strata/contracts';
 import { loadColumns, numbersOf, textsOf } from './columns.js';
 import { describeFile } from './describe.js';
 import { suggestTask } from './task.js';
+
+// tens of thousands of rows on a busy machine
+jest.setTimeout(60_000);
 
 /** Public data sets with facts that their own documents state: rows, classes, missing values. */
 const DATA = process.env['STRATA_DATA'] ?? join(process.cwd(), '../shared/data');
