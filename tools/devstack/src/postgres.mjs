@@ -160,6 +160,8 @@ export async function startPostgres({ dataDir: wanted, port, durable = true, pas
     shared_buffers: '128MB',
     timezone: 'UTC',
     log_min_messages: 'warning',
+    log_min_error_statement: 'panic', // a refused statement is its caller's affair, and may be long
+    log_line_prefix: '',
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   };
   const args = [

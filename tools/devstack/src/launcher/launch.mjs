@@ -6,13 +6,14 @@ import { startPostgres } from '../postgres.mjs';
 import { startService } from '../services.mjs';
 import { SERVICES, wiring } from '../stack.mjs';
 import { takeLock } from './lock.mjs';
-import { createLog } from './logs.mjs';
+import { createLog, postgresLine } from './logs.mjs';
 import { languageOf, translator } from './messages.mjs';
 import { checkDataDir, checkPorts, keptSecret, portsOf } from './preflight.mjs';
 import { lives, npmAbove } from './processes.mjs';
 import { supervise } from './supervise.mjs';
 
 const KEY_FILE = 'admin-key';
+const WORKERS = ['trainer', 'inference', 'compression'];
 
 export const dataDirOf = (root, env) => path.resolve(root, env.STRATA_DATA_DIR || '.data');
 
@@ -40,17 +41,20 @@ export async function launch({ root, env, out = process.stdout, entry }) {
   let lock;
   let stopping;
 
+  const end = (names, graceMs) =>
+    Promise.all(running.filter((p) => names.includes(p.name)).map((p) => p.stop(graceMs)));
+  const endAll = async () => {
+    // workers first, while the gateway still takes down what they report; the database last
+    await end(WORKERS, 35_000);
+    await end(['gateway']);
+    await end(['catalog']);
+    await end(['postgres']);
+    lock?.release();
+  };
   const stop = (why, code) => {
     stopping ??= (async () => {
       say(t('stopping', { why }));
-      const end = (names, graceMs) =>
-        Promise.all(running.filter((p) => names.includes(p.name)).map((p) => p.stop(graceMs)));
-      // workers first, while the gateway still takes down what they report; the database last
-      await end(['trainer', 'inference', 'compression'], 35_000);
-      await end(['gateway']);
-      await end(['catalog']);
-      await end(['postgres']);
-      lock?.release();
+      await endAll();
       if (lock) say(t('stopped', { dir: dataDir }));
       ended.resolve(code);
     })();
@@ -99,7 +103,9 @@ export async function launch({ root, env, out = process.stdout, entry }) {
       log(name, t('service_up', { s: seconds(from) }));
       return s;
     };
-    await Promise.all(SERVICES.map((name) => keep(name, service(name))));
+    // the workers look for a gateway as soon as they live
+    const early = SERVICES.filter((name) => !WORKERS.includes(name));
+    for (const names of [early, WORKERS]) await Promise.all(names.map((name) => keep(name, service(name))));
     if (!stopping) {
       const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
       const url = `http://${shown}:${ports.gateway}`;
@@ -108,9 +114,9 @@ export async function launch({ root, env, out = process.stdout, entry }) {
     }
   } catch (e) {
     if (!stopping) {
+      stopping = endAll();
+      await stopping;
       process.stderr.write(`${explain(e, t)}\n`);
-      await Promise.all(running.map((p) => p.stop(5000)));
-      lock?.release();
       return 1;
     }
   }
@@ -126,14 +132,16 @@ async function database({ env, dataDir, port, lock, log, say, t, keep }) {
   if (!fs.existsSync(dir) && !fs.existsSync(`${dir}.location`)) say(t('first_start'));
   const password = keptSecret(dataDir, 'postgres-password');
   let url = '';
+  const fromPostgres = (line) => {
+    const r = postgresLine(line);
+    if (r) log('postgres', r.words, r.level);
+  };
   await keep('postgres', async () => {
     const taken = () => checkPorts({ postgres: port }, { t });
-    const pg = await startPostgres({ dataDir: dir, port, password, log: (l) => log('postgres', l) }).catch(
-      async (e) => {
-        if (e.code === 'port_in_use') await taken();
-        throw e;
-      },
-    );
+    const pg = await startPostgres({ dataDir: dir, port, password, log: fromPostgres }).catch(async (e) => {
+      if (e.code === 'port_in_use') await taken();
+      throw e;
+    });
     lock.note(pg.pid);
     url = pg.url;
     return { ...pg, kill: () => pg.kill('SIGQUIT') };

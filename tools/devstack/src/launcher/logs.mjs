@@ -8,6 +8,9 @@ const DULL = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'service', 'nam
 
 const text = (v) => (typeof v === 'string' && !/[\s"=]/.test(v) ? v : JSON.stringify(v));
 
+// Nest tells of every module and route while it starts
+const CHATTER = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+
 function fieldsOf(entry) {
   const { req, res, responseTime, ...rest } = entry;
   const own = Object.entries(rest).filter(([k, v]) => !DULL.has(k) && v !== null && v !== undefined && v !== '');
@@ -16,7 +19,7 @@ function fieldsOf(entry) {
   return [...http, ...own].map(([k, v]) => (k ? `${k}=${text(v)}` : String(v))).join(' ');
 }
 
-/** One pino line in words; a line that is not JSON stays as it is. Pure, for the test. */
+/** One pino line in words; a line that is not JSON stays as it is; undefined: not worth a line. Pure, for the test. */
 export function readable(line) {
   if (!line.startsWith('{')) return { level: 'info', time: undefined, words: line };
   let entry;
@@ -25,11 +28,24 @@ export function readable(line) {
   } catch {
     return { level: 'info', time: undefined, words: line };
   }
+  const level = LEVELS[entry.level] ?? entry.level ?? 'info'; // pino writes numbers, or their names
+  if (level === 'info' && CHATTER.has(entry.context)) return undefined;
   const stack = entry.err
     ? `\n    ${String(entry.err.stack ?? entry.err.message ?? '').replaceAll('\n', '\n    ')}`
     : '';
   const words = [entry.msg, fieldsOf(entry)].filter(Boolean).join('  ');
-  return { level: LEVELS[entry.level] ?? 'info', time: entry.time, words: words + stack };
+  return { level, time: entry.time, words: words + stack };
+}
+
+const POSTGRES_LEVELS = { WARNING: 'warn', ERROR: 'warn', FATAL: 'error', PANIC: 'error' };
+const RECOVERY = /not properly shut down|redo (starts|done)|No space left|left over from a crash|the database lies in/;
+
+/** What of PostgreSQL's own log people want to see: what is grave, and that it recovers from a crash. */
+export function postgresLine(line) {
+  const [, level, words] = /^([A-Z]+): {2}(.*)$/.exec(line) ?? [undefined, '', line];
+  if (/administrator command|system is (starting up|shutting down)/.test(words)) return undefined; // by our own order
+  if (POSTGRES_LEVELS[level]) return { words, level: POSTGRES_LEVELS[level] };
+  return RECOVERY.test(words) ? { words, level: 'info' } : undefined;
 }
 
 /** @returns {(who: string, line: string, level?: string) => void} */
@@ -38,6 +54,7 @@ export function createLog(stream, { colour = stream.isTTY === true && !process.e
   return (who, line, level) => {
     if (!line.trim()) return;
     const r = readable(line);
+    if (!r) return;
     const grave = level ?? r.level;
     const time = new Date(r.time ?? Date.now()).toTimeString().slice(0, 8);
     const mark = grave === 'info' ? '' : `${paint(LEVEL_HUES[grave], grave)}  `;
