@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve, sep, win32 } from 'node:path';
+import { dirname, isAbsolute, normalize, relative, resolve, sep, win32 } from 'node:path';
 import { StrataError } from '@strata/kernel';
 import { fromOnnx, type ReadExternal } from './from-onnx.js';
 import type { Graph } from './types.js';
@@ -73,10 +73,27 @@ export function externalReader(dir: string): ReadExternal {
   };
 }
 
+export interface OnnxFiles {
+  readonly graph: Graph;
+  /** Data files that the model names, relative to its folder. */
+  readonly files: readonly string[];
+}
+
 /**
  * Reads a model from its file, with the data files beside it.
  * @throws StrataError `invalid_onnx`, `external_data_outside`
  */
-export function loadOnnx(path: string): Graph {
-  return fromOnnx(readFileSync(path), { readExternal: externalReader(dirname(path)) });
+export function loadOnnxFiles(path: string): OnnxFiles {
+  const read = externalReader(dirname(path));
+  const files = new Set<string>();
+  const graph = fromOnnx(readFileSync(path), {
+    readExternal: (location, offset, length) => {
+      files.add(normalize(location));
+      return read(location, offset, length);
+    },
+  });
+  return { graph, files: [...files] };
 }
+
+/** As `loadOnnxFiles`, the graph alone. */
+export const loadOnnx = (path: string): Graph => loadOnnxFiles(path).graph;
