@@ -18,7 +18,7 @@ import { alive, childrenOf, submitMany } from './faults.js';
 
 const JOBS = 1000;
 // short leases, so that what a killed worker held is taken up soon
-const quick = { LOG_LEVEL: 'warn', LOCK_MS: '5000', STALLED_MS: '2000', CHECKPOINT_INTERVAL_S: '1', WORKER_TIMEOUT_S: '5' };
+const quick = { LOG_LEVEL: 'warn', LEASE_S: '4', CHECKPOINT_INTERVAL_S: '1', WORKER_TIMEOUT_S: '5' };
 
 const scratch = (name: string): string => fs.mkdtempSync(path.join(os.tmpdir(), `strata-${name}-`));
 

@@ -124,6 +124,11 @@ export const workerSettings = {
     .min(0)
     .default(30)
     .describe('seconds between two checkpoints of a job that can be resumed'),
+  LEASE_S: z.coerce
+    .number()
+    .min(1)
+    .default(30)
+    .describe('seconds after which a job of a worker that shows no sign of life is given to another'),
   DRAIN_S: z.coerce
     .number()
     .min(0)

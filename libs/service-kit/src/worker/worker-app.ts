@@ -46,6 +46,8 @@ export class WorkerService implements OnApplicationBootstrap, BeforeApplicationS
       cacheMb: s.CACHE_MB,
       checkpointIntervalS: s.CHECKPOINT_INTERVAL_S,
       drainS: s.DRAIN_S,
+      lockMs: s.LEASE_S * 1000,
+      stalledMs: s.LEASE_S * 500,
       log: createLogger(service, s.LOG_LEVEL, s.LOG_PRETTY),
       registry,
       // the same way out as for a supervisor's SIGTERM
