@@ -1,8 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { newId } from '@strata/kernel';
 import { Logger } from 'nestjs-pino';
 import { Registry } from 'prom-client';
 import { AppModule } from './app.module.js';
@@ -19,11 +19,16 @@ import { firstStart } from './tenants/first-start.js';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,100}$/;
 
+const ids = `req_${randomBytes(10).toString('hex')}`;
+let count = 0;
+/** Unique without asking for random bytes in each request. */
+const newRequestId = (): string => ids + (count++).toString(16).padStart(12, '0');
+
 /** The caller's id when it is plain; otherwise a new one, put into the headers so that log lines and error answers agree on it. */
 function requestId(raw: IncomingMessage): string {
   const given = raw.headers['x-request-id'];
   if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
-  const id = newId('request');
+  const id = newRequestId();
   raw.headers['x-request-id'] = id;
   return id;
 }

@@ -160,12 +160,20 @@ export function manifestOf(r: RecipeDefinition): RecipeManifest {
   };
 }
 
+const strict = new WeakMap<z.ZodObject, z.ZodObject>();
+/** Made once for each recipe: zod compiles a schema at its first use, which costs more than all parsing. */
+function strictOf(params: z.ZodObject): z.ZodObject {
+  let schema = strict.get(params);
+  if (!schema) strict.set(params, (schema = z.strictObject(params.shape)));
+  return schema;
+}
+
 /**
  * Parameters as the recipe takes them: defaults filled, unknown names refused.
  * @throws StrataError `invalid_parameter`, naming the first wrong field
  */
 export function parseParams<S extends z.ZodObject>(r: RecipeDefinition<S>, params: unknown): z.output<S> {
-  const parsed = z.strictObject(r.params.shape).safeParse(params ?? {});
+  const parsed = strictOf(r.params).safeParse(params ?? {});
   if (parsed.success) return r.params.parse(params ?? {}) as z.output<S>;
   const issue = parsed.error.issues[0];
   const path = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path.join('.');
