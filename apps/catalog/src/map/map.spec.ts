@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { defineRecipe, type RecipeDefinition } from '@strata/contracts';
+import { recipes } from '@strata/recipes';
 import { z } from 'zod';
+import { BUNDLED_CONTENT } from '../app.module.js';
 import { buildMap, coverageOf } from './map.js';
-import { parseContent } from './read.js';
+import { parseContent, readContent } from './read.js';
 
 const entry = (slug: string, rest = ''): string => `- slug: ${slug}
   kind: task
@@ -65,5 +67,17 @@ describe('content of the map', () => {
     expect(map.incoming.get('b')).toEqual([{ kind: 'uses', from: 'a', to: 'b' }]);
     const { covered, missing } = coverageOf(map);
     expect([covered.map((n) => n.slug), missing.map((n) => n.slug)]).toEqual([['a'], ['b']]);
+  });
+});
+
+describe('the bundled content', () => {
+  it('and the recipes of this repository fit together', async () => {
+    const map = buildMap(await readContent(BUNDLED_CONTENT), recipes);
+    expect(map.manifests.size).toBe(recipes.length);
+    const { covered, missing } = coverageOf(map);
+    for (const slug of ['data-cleaning', 'data-sampling', 'quantization'])
+      expect(covered.map((n) => n.slug)).toContain(slug);
+    // what the map promises and nobody has written yet is said, not hidden
+    for (const { recipes: made } of missing) expect(made).toEqual([]);
   });
 });
