@@ -11,6 +11,7 @@ export const quiet: ServiceLogger = { ...silentLogger, child: () => quiet };
 type Stream = ServerDuplexStream<control.WorkerMessage, control.GatewayMessage>;
 
 export interface Recorded {
+  readonly workerId: string;
   readonly seq: number;
   readonly jobId: string;
   readonly attempt: number;
@@ -24,7 +25,8 @@ export interface Records {
   readonly repeated: number[];
   readonly attempts: Map<string, number>;
   readonly denied: Map<string, string>;
-  ackedSeq: number;
+  /** Of each worker, the highest number that is recorded. */
+  readonly acked: Map<string, number>;
 }
 
 export const newRecords = (): Records => ({
@@ -32,7 +34,7 @@ export const newRecords = (): Records => ({
   repeated: [],
   attempts: new Map(),
   denied: new Map(),
-  ackedSeq: 0,
+  acked: new Map(),
 });
 
 export interface ControlServer {
@@ -66,6 +68,7 @@ export async function startControlServer(
     },
     attach(stream: Stream) {
       streams.add(stream);
+      let workerId = '';
       stream.on('error', () => streams.delete(stream));
       stream.on('end', () => {
         streams.delete(stream);
@@ -74,15 +77,17 @@ export async function startControlServer(
       stream.on('data', ({ body }: control.WorkerMessage) => {
         if (body?.$case === 'hello') {
           hellos.push(body.value);
-          stream.write({ body: { $case: 'welcome', value: { gatewayId: 'test', ackedSeq: records.ackedSeq } } });
+          workerId = body.value.workerId;
+          const ackedSeq = records.acked.get(workerId) ?? 0;
+          stream.write({ body: { $case: 'welcome', value: { gatewayId: 'test', ackedSeq } } });
         } else if (body?.$case === 'heartbeat') heartbeats.push(body.value);
         else if (body?.$case === 'event') {
           const e = body.value;
-          if (e.seq <= records.ackedSeq) records.repeated.push(e.seq);
+          if (e.seq <= (records.acked.get(workerId) ?? 0)) records.repeated.push(e.seq);
           else {
-            records.ackedSeq = e.seq;
+            records.acked.set(workerId, e.seq);
             const parsed = JobEventBody.parse(JSON.parse(e.bodyJson));
-            records.events.push({ seq: e.seq, jobId: e.jobId, attempt: e.attempt, body: parsed });
+            records.events.push({ workerId, seq: e.seq, jobId: e.jobId, attempt: e.attempt, body: parsed });
           }
           if (e.seq % every === 0) stream.write({ body: { $case: 'ack', value: { seq: e.seq } } });
         }

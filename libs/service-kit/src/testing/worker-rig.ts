@@ -7,7 +7,7 @@ import { startPostgres, type Postgres } from '@strata/devstack';
 import { createQueue, type QueueConfig, type QueueItem, type QueuePort } from '@strata/queue';
 import { createRegistry } from '../metrics.js';
 import { runWorkerHost, type WorkerHost, type WorkerHostOptions } from '../worker/host.js';
-import { TOKEN, quiet, type Recorded, type Records } from './control-server.js';
+import { TOKEN, quiet, startControlServer, type ControlServer, type Recorded, type Records } from './control-server.js';
 import { testRecipes } from './recipes.js';
 import { SOURCE_ARGV, program, testEnvironment } from './source.js';
 import { until } from './until.js';
@@ -23,6 +23,8 @@ export interface Rig {
   readonly artifacts: { readonly kind: 'folder'; readonly dir: string };
   folder(name: string): string;
   submit(recipe: string, params?: Record<string, unknown>, item?: Partial<QueueItem>): Promise<string>;
+  /** Stopped with the rig at the latest. */
+  gateway(records: Records, options?: { port?: number; ackEvery?: number }): Promise<ControlServer>;
   host(name: string, controlPort: number, more?: Partial<WorkerHostOptions>): Promise<WorkerHost>;
   gone(id: string): Promise<void>;
   stop(): Promise<void>;
@@ -50,6 +52,7 @@ export async function startRig(): Promise<Rig> {
   const artifacts = { kind: 'folder' as const, dir: path.join(root, 'artifacts') };
   const store = createArtifactStore(artifacts);
   const hosts: WorkerHost[] = [];
+  const gateways: ControlServer[] = [];
   let jobs = 0;
   return {
     queueConfig,
@@ -62,6 +65,11 @@ export async function startRig(): Promise<Rig> {
       const backoff = { type: 'fixed' as const, delayMs: 20 };
       await queue.add(QUEUE, { payload: specOf(id, recipe, params), attempts: 3, backoff, ...item, id });
       return id;
+    },
+    async gateway(records, options) {
+      const server = await startControlServer(records, options);
+      gateways.push(server);
+      return server;
     },
     async host(name, controlPort, more = {}) {
       const host = await runWorkerHost({
@@ -90,6 +98,7 @@ export async function startRig(): Promise<Rig> {
     gone: (id) => until(`${id} leaves the queue`, async () => (await queue.missing(QUEUE, [id])).length === 1),
     async stop() {
       await Promise.all(hosts.map((h) => h.stop()));
+      await Promise.all(gateways.map((g) => g.stop()));
       await queue.close();
       await store.close();
       await postgres.stop();

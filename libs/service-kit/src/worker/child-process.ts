@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import type { FromChild, ToChild } from '../child/ipc.js';
 
 /** Last output on standard error that is kept for the failure's message. */
@@ -35,15 +35,40 @@ export interface Child {
   kill(): void;
 }
 
-/** Starts a process that can run jobs. `heapMb` bounds its JavaScript heap. */
+/** What stands for a process that the system refused to start. */
+function stillborn(e: unknown): Child {
+  const stderr = e instanceof Error ? e.message : String(e);
+  return {
+    pid: 0,
+    alive: false,
+    ready: Promise.resolve(),
+    exited: Promise.resolve({ code: null, signal: null, stderr }),
+    send: () => undefined,
+    listen: () => undefined,
+    kill: () => undefined,
+  };
+}
+
+/** Starts a process that can run jobs. `heapMb` bounds its JavaScript heap. It does not throw: what could not start has ended. */
 export function startChild(program: ChildProgram, heapMb: number): Child {
-  const child = fork(program.entry, [], {
+  try {
+    return supervise(forkChild(program, heapMb), program);
+  } catch (e) {
+    return stillborn(e);
+  }
+}
+
+function forkChild(program: ChildProgram, heapMb: number): ChildProcess {
+  return fork(program.entry, [], {
     execArgv: [...(program.execArgv ?? []), `--max-old-space-size=${heapMb}`],
     env: { ...program.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // its own process group: a Ctrl-C meant for the host must not end it before the host has saved its work
     detached: true,
   });
+}
+
+function supervise(child: ChildProcess, program: ChildProgram): Child {
   let stderr = '';
   let alive = true;
   let listener: (message: FromChild) => void = () => undefined;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { control } from '@strata/contracts/grpc';
 import { freePort } from '@strata/devstack';
 import { readPointer } from '../child/checkpoint.js';
-import { newRecords, startControlServer, type ControlServer, type Records } from '../testing/control-server.js';
+import { newRecords, type ControlServer, type Records } from '../testing/control-server.js';
 import { until } from '../testing/until.js';
 import { QUEUE, ended, endsOf, eventsOf, numbers, specOf, startRig, stepsOf, type Rig } from '../testing/worker-rig.js';
 import type { WorkerHost } from './host.js';
@@ -22,7 +22,7 @@ describe('a worker with a gateway', () => {
   let host: WorkerHost;
   beforeAll(async () => {
     records = newRecords();
-    gateway = await startControlServer(records);
+    gateway = await rig.gateway(records);
     host = await rig.host('one', gateway.port);
   });
   afterAll(async () => {
@@ -133,7 +133,7 @@ describe('a worker whose gateway comes and goes', () => {
     const id = await rig.submit('test/count', { steps: 10 });
     await rig.gone(id);
     expect((await host.checks())['gateway']?.ok).toBe(false);
-    const gateway = await startControlServer(records, { port });
+    const gateway = await rig.gateway(records, { port });
     expect(await ended(records, id)).toMatchObject([{ type: 'succeeded' }]);
     expect(stepsOf(records, id)).toEqual(numbers(1, 10));
     expect(records.events.map((e) => e.seq)).toEqual(numbers(1, records.events.length));
@@ -144,14 +144,14 @@ describe('a worker whose gateway comes and goes', () => {
   it('loses and doubles nothing while gateways are restarted under a running job', async () => {
     const port = await freePort();
     const records = newRecords();
-    let gateway = await startControlServer(records, { port, ackEvery: 11 });
+    let gateway = await rig.gateway(records, { port, ackEvery: 11 });
     const host = await rig.host('restarts', port);
     const id = await rig.submit('test/count', { steps: 300, step_ms: 10, save_every: 1000 });
     for (const step of [40, 120]) {
       await until(`step ${step}`, () => stepsOf(records, id).length > step);
       await gateway.stop();
       await new Promise((resolve) => setTimeout(resolve, 250));
-      gateway = await startControlServer(records, { port, ackEvery: 11 });
+      gateway = await rig.gateway(records, { port, ackEvery: 11 });
       await until('it is attached again', () => gateway.hellos.length === 1);
       expect(gateway.hellos[0]).toMatchObject({ workerId: host.workerId, running: [id] });
     }
@@ -166,7 +166,7 @@ describe('a worker whose gateway comes and goes', () => {
 describe('a worker that is told to stop', () => {
   it('sends a running job back at a checkpoint, and the next worker ends it as if nothing had happened', async () => {
     const records = newRecords();
-    const gateway = await startControlServer(records);
+    const gateway = await rig.gateway(records);
     const first = await rig.host('drained', gateway.port);
     const id = await rig.submit('test/count', { steps: 80, save_every: 1000 }, { attempts: 1 });
     await until('some steps', () => stepsOf(records, id).length > 10);
@@ -189,7 +189,7 @@ describe('a worker that is told to stop', () => {
 
   it('ends a job that cannot be resumed when its time is over, and sends it back unspent', async () => {
     const records = newRecords();
-    const gateway = await startControlServer(records);
+    const gateway = await rig.gateway(records);
     const host = await rig.host('impatient', gateway.port, { drainS: 0.2 });
     const id = await rig.submit('test/blocked', {}, { attempts: 1 });
     await until('it blocks', () => eventsOf(records, id).some((e) => e.body.type === 'log'));

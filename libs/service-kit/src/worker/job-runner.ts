@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArtifactConfig, ArtifactStore } from '@strata/artifacts';
 import { JobSpec, type Device, type JobEventBody, type RecipeDefinition } from '@strata/contracts';
-import { StrataError, deserializeError, isStrataError } from '@strata/kernel';
+import { StrataError, deserializeError, isStrataError, toStrataError } from '@strata/kernel';
 import type { ConsumedJob } from '@strata/queue';
 import { deleteCheckpoint } from '../child/checkpoint.js';
 import type { Outcome } from '../child/ipc.js';
@@ -165,8 +165,9 @@ export function createJobRunner(o: RunnerOptions, parts: RunnerParts): JobRunner
     } catch (e) {
       if (entry.asked === 'cancel') return { type: 'cancelled' };
       if (entry.asked === 'pause' || entry.asked === 'drain') return { type: 'paused', step: 0 };
-      if (isStrataError(e)) return { type: 'failed', failure: e.toJSON() };
-      throw e;
+      if (!isStrataError(e))
+        log.error({ error: e instanceof Error ? (e.stack ?? null) : String(e) }, 'unforeseen error');
+      return { type: 'failed', failure: toStrataError(e).toJSON() };
     }
   };
 

@@ -37,6 +37,8 @@ export function crashFailure(exit: ChildExit): StrataError {
       'out_of_memory',
       `the job needed more memory than its process may take${last}\nGive it a larger limits.memory_mb or less data.`,
     );
+  if (exit.code === null && exit.signal === null)
+    return new StrataError('worker_crashed', `no process could be started for the job: ${exit.stderr}`);
   const how = exit.signal ? `was ended by ${exit.signal}` : `ended with code ${exit.code}`;
   const killed =
     exit.signal === 'SIGKILL' ? ' (by someone, or by the system because memory ran out: look at limits.memory_mb)' : '';
