@@ -1,3 +1,4 @@
+import type { MultipartFile } from '@fastify/multipart';
 import { Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { ArtifactStore } from '@strata/artifacts';
@@ -43,7 +44,7 @@ export class FilesController {
         throw new StrataError('unsupported_media_type', 'send the file as multipart/form-data, in the field "file"');
       const limit = this.config.UPLOAD_LIMIT_BYTES;
       if (Number(request.headers['content-length'] ?? 0) > limit + MULTIPART_OVERHEAD) throw tooLarge(limit);
-      const part = await request.file({ limits: { files: 1, fields: 16, fileSize: Infinity } });
+      const part = await this.firstFile(request);
       if (!part)
         throw new StrataError('invalid_request', 'the form holds no file: put it into the field "file"', {
           where: { field: 'file' },
@@ -96,5 +97,14 @@ export class FilesController {
   @ApiResponse({ status: 200, standardSchema: FileView })
   delete(@CurrentTenant() tenant: string, @Param('id', { schema: Id }) id: string): Promise<FileView> {
     return this.files.delete(tenant, id);
+  }
+
+  private async firstFile(request: FastifyRequest): Promise<MultipartFile | undefined> {
+    try {
+      return await request.file({ limits: { files: 1, fields: 16, fileSize: Infinity } });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new StrataError('invalid_request', `the form cannot be read (${why}): send multipart/form-data`, { cause });
+    }
   }
 }

@@ -73,6 +73,24 @@ describe('uploads in one request', () => {
     expect(json.body.code).toBe('unsupported_media_type');
   });
 
+  it.each([
+    ['no boundary', 'multipart/form-data', '--x--\r\n'],
+    ['no parts', 'multipart/form-data; boundary=x', 'nothing here'],
+    [
+      'no end',
+      'multipart/form-data; boundary=x',
+      '--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n1,2',
+    ],
+  ])('of a form with %s get a problem', async (_, type, body) => {
+    const answer = await fetch(`${url}/api/files`, {
+      method: 'POST',
+      headers: { ...auth(), 'content-type': type },
+      body,
+    });
+    expect([answer.status, ((await answer.json()) as Problem).code]).toEqual([400, 'invalid_request']);
+    expect(await temporaryFiles()).toEqual([]);
+  });
+
   it('over the limit are refused before the body comes, by their announced length', async () => {
     const twoGigabytes = 2 * 1024 ** 3 + 200_000;
     const answer = await new Promise<{ status: number; problem: Problem; sent: number }>((resolve, reject) => {

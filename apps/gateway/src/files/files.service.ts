@@ -34,7 +34,12 @@ export class FilesService {
    */
   async upload(tenantId: string, file: NewFile, source: Readable): Promise<FileView> {
     const bytes = limited(this.config.UPLOAD_LIMIT_BYTES);
-    // the store reads `bytes` and gets every failure of the source through it
+    // a source that fails is a client that went away or sent a damaged form: not a failure of the store
+    source.once('error', (cause) =>
+      bytes.destroy(
+        new StrataError('invalid_request', `the upload broke off (${cause.message}): send it again`, { cause }),
+      ),
+    );
     pipeline(source, bytes, () => undefined);
     return this.record(tenantId, file, await this.store.put(bytes));
   }
