@@ -22,7 +22,7 @@ export interface ModelHostOptions {
 
 export type ModelState = 'READY' | 'LOADING' | 'UNAVAILABLE';
 
-/** Counters since the model was loaded; times in milliseconds, summed over requests (compute: over executions). */
+/** Counters since the model was loaded; times in milliseconds, summed over requests: one execution counts for each request that shared it. */
 export interface ModelStatistics {
   readonly name: string;
   readonly version: string;
