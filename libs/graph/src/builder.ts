@@ -3,7 +3,7 @@ import { opFunctions } from './emit.js';
 import { inferNode, inferValues, toValue, type InferEnv } from './infer.js';
 import type { Emitter } from './ops/rule.js';
 import type { OpFunctions, Value } from './ops/signatures.js';
-import { tensorOf } from './tensor.js';
+import { contentKey, tensorOf } from './tensor.js';
 import type { Attrs, DType, Graph, Node, Shape, TensorData, ValueInfo } from './types.js';
 
 /** Operator set that Strata writes; ONNX 1.16 and newer, ONNX Runtime 1.18 and newer read it. */
@@ -91,10 +91,7 @@ export class GraphBuilder implements Emitter {
 
   /** A constant with a name of its own making; equal small ones are kept once. */
   constant(data: TensorData): Value {
-    const key =
-      data.data.length <= 64
-        ? `${data.dtype}[${data.dims.join(',')}]${JSON.stringify(Array.from(data.data, String))}`
-        : undefined;
+    const key = data.data.length <= 64 ? contentKey(data) : undefined;
     const old = key === undefined ? undefined : this.smallConstants.get(key);
     if (old) return old;
     const value = this.initializer(this.unique('const'), data);
@@ -220,10 +217,14 @@ export class GraphBuilder implements Emitter {
     const taken = (name: string) => this.values.has(name);
     for (const { name, value } of this.outputList) {
       if (name === value.name) continue;
-      if (taken(name))
-        throw new StrataError('invalid_graph', `the output "${name}" has the name of another value`, {
-          where: { node: name },
-        });
+      if (taken(name)) {
+        // an intermediate value makes room; an input, a constant or what another output refers to cannot
+        if (!made.has(name) || this.outputList.some((o) => o.value.name === name))
+          throw new StrataError('invalid_graph', `the output "${name}" has the name of another value`, {
+            where: { node: name },
+          });
+        renamed.set(name, this.unique(name));
+      }
       // an input, a constant or a value that is an output already cannot change its name
       if (made.has(value.name) && !renamed.has(value.name) && !this.outputList.some((o) => o.name === value.name))
         renamed.set(value.name, name);

@@ -1,6 +1,6 @@
 import { constantOf } from './ops/constant.js';
 import { inferValues } from './infer.js';
-import { tensorOf, toBytes } from './tensor.js';
+import { contentKey, tensorOf } from './tensor.js';
 import type { Attr, Graph, Node, TensorData } from './types.js';
 import { capturedNames } from './uses.js';
 import { verify } from './verify.js';
@@ -29,9 +29,7 @@ export function eliminateDeadCode(graph: Graph): Graph {
   return verify({ ...graph, nodes: kept.reverse(), initializers });
 }
 
-const attrKey = (a: Attr): string => (a.type === 'tensor' ? tensorKey(a.value) : JSON.stringify(a));
-const tensorKey = (t: TensorData): string =>
-  `${t.dtype}[${t.dims.join(',')}]${t.dtype === 'string' ? JSON.stringify(t.data) : Buffer.from(toBytes(t)).toString('base64')}`;
+const attrKey = (a: Attr): string => (a.type === 'tensor' ? contentKey(a.value) : JSON.stringify(a));
 const LARGEST_SHARED = 1024;
 
 /** Keeps one of several nodes (and small constants) that compute the same. */
@@ -42,7 +40,7 @@ export function eliminateCommonSubexpressions(graph: Graph): Graph {
   const seen = new Map<string, readonly string[]>();
   const initializers = new Map<string, TensorData>();
   for (const [name, t] of graph.initializers) {
-    const key = t.data.length <= LARGEST_SHARED && !outputs.has(name) ? tensorKey(t) : undefined;
+    const key = t.data.length <= LARGEST_SHARED && !outputs.has(name) ? contentKey(t) : undefined;
     const [old] = (key === undefined ? undefined : seen.get(key)) ?? [];
     if (old !== undefined) alias.set(name, old);
     else {

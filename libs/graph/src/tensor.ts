@@ -166,3 +166,7 @@ export function fromBytes(dtype: Exclude<DType, 'string'>, dims: readonly number
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   return { dtype, dims: [...dims], data: views[dtype](aligned.buffer, aligned.byteOffset, n) };
 }
+
+/** Type, shape and elements as one string: equal for tensors that are equal bit for bit. */
+export const contentKey = (t: TensorData): string =>
+  `${t.dtype}[${t.dims.join(',')}]${t.dtype === 'string' ? JSON.stringify(t.data) : Buffer.from(toBytes(t)).toString('base64')}`;
