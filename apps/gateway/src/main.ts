@@ -5,6 +5,7 @@ import { StrataError } from '@strata/kernel';
 import { ready, runMain, stopOnSignals } from '@strata/service-kit';
 import { createGateway } from './app.js';
 import { readConfig } from './config.js';
+import { codeOf } from './db/error-code.js';
 import { ADMIN_KEY_FILE } from './tenants/first-start.js';
 
 await runMain('gateway', async () => {
@@ -14,7 +15,7 @@ await runMain('gateway', async () => {
   try {
     await app.listen(config.HTTP_PORT, config.HTTP_HOST);
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;
+    if (codeOf(cause) !== 'EADDRINUSE') throw cause;
     throw new StrataError(
       'port_in_use',
       `port ${config.HTTP_PORT} of ${config.HTTP_HOST} is taken: stop what uses it or set HTTP_PORT to another.`,

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { JobEventBody, type JobOutput } from '@strata/contracts';
 import type { control } from '@strata/contracts/grpc';
 import { StrataError, toStrataError } from '@strata/kernel';
-import { isLost } from '../db/group-commit.js';
+import { isLost } from '../db/error-code.js';
 import type { Trx } from '../db/tables.js';
 import { JobChanges } from '../jobs/changes.js';
 import type { JobDraft } from '../jobs/draft.js';
@@ -35,7 +35,7 @@ export class EventRecorder {
     try {
       return await this.commit(workerId, events, 'none');
     } catch (e) {
-      if (isUnreachable(e)) throw e;
+      if (isLost(e)) throw e;
       if (events.length > 1) {
         const unwanted = new Set<string>();
         for (const event of events) for (const id of await this.record(workerId, [event])) unwanted.add(id);
@@ -162,5 +162,3 @@ function parseBody(text: string): JobEventBody | undefined {
     throw e;
   }
 }
-
-const isUnreachable = (e: unknown): boolean => !(e instanceof StrataError) && isLost(e);

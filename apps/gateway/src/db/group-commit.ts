@@ -1,3 +1,5 @@
+import { isLost } from './error-code.js';
+
 /**
  * Work that arrives while a transaction is under way goes into the next one together: many callers share one wait for the disk, and a lone
  * caller waits for nobody.
@@ -59,10 +61,4 @@ export function groupCommit<T, R>(options: {
         });
       }),
   };
-}
-
-/** The connection is gone, or the database shuts down or is full: it would be the same for each item alone. */
-export function isLost(e: unknown): boolean {
-  const code = e instanceof Error && 'code' in e ? String(e.code) : '';
-  return !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53)/.test(code);
 }

@@ -6,6 +6,7 @@ import type { Kysely } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import type { Database } from './database.js';
 import { SCHEMA } from './database.js';
+import { messageOf } from './error-code.js';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const FILE = /^(\d{3}-[a-z0-9-]+)\.migration\.(ts|js)$/;
@@ -44,9 +45,12 @@ export async function migrate(database: Database): Promise<void> {
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) {
     const failed = results?.find((r) => r.status === 'Error')?.migrationName ?? 'the migrations';
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StrataError('internal', `the database could not be brought up to date: ${failed} failed: ${reason}`, {
-      cause: error,
-    });
+    throw new StrataError(
+      'internal',
+      `the database could not be brought up to date: ${failed} failed: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StrataError } from '@strata/kernel';
 import type { Database } from './database.js';
+import { codeOf, messageOf } from './error-code.js';
 
 // cannot connect, starting up, name not resolved yet: worth waiting for. A wrong password or database name is not.
 const PASSING = new Set([
@@ -31,9 +32,8 @@ export async function waitForDatabase(db: Database, url: string, seconds: number
       await db.pool.query('select 1');
       return;
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-      const reason = cause instanceof Error ? cause.message || code : String(cause);
-      const passing = PASSING.has(code) || /Connection terminated/.test(reason);
+      const reason = messageOf(cause);
+      const passing = PASSING.has(codeOf(cause)) || /Connection terminated/.test(reason);
       if (passing && performance.now() < until) {
         await sleep(200);
         continue;

@@ -1,5 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import type { Problem } from '@strata/contracts';
+import { codeOf, isLost, messageOf } from '../db/error-code.js';
 import { ERRORS, type ErrorCode, isStrataError, StrataError, toStrataError } from '@strata/kernel';
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -53,30 +54,30 @@ const POSTGRES: Readonly<Record<string, ErrorCode>> = {
   '57P02': 'unavailable', // crash shutdown
   '57P03': 'unavailable', // cannot connect now
 };
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND']);
-const BROKEN_CONNECTION = /Connection terminated|timeout exceeded when trying to connect|Client has encountered/;
 
-function statusOf(e: Error): number | undefined {
+function statusOf(e: unknown): number | undefined {
   if (e instanceof HttpException) return e.getStatus();
-  return 'statusCode' in e && typeof e.statusCode === 'number' ? e.statusCode : undefined;
+  const has = typeof e === 'object' && e !== null && 'statusCode' in e;
+  return has && typeof e.statusCode === 'number' ? e.statusCode : undefined;
 }
 
 /** Any error as a StrataError: those of Nest, Fastify, PostgreSQL and the network get the code that fits. */
 export function errorOf(e: unknown): StrataError {
-  if (isStrataError(e) || !(e instanceof Error)) return toStrataError(e);
-  const code = 'code' in e && typeof e.code === 'string' ? e.code : '';
+  if (isStrataError(e)) return e;
+  const code = codeOf(e);
+  const message = messageOf(e);
   const status = statusOf(e);
   if (status !== undefined && status < 500 && BY_STATUS[status])
-    return new StrataError(BY_STATUS[status], e.message, { cause: e });
+    return new StrataError(BY_STATUS[status], message, { cause: e });
   const database = POSTGRES[code];
   if (database === 'invalid_request')
     return new StrataError(database, 'the request holds the character U+0000, which cannot be stored: remove it', {
       cause: e,
     });
   if (database)
-    return new StrataError(database, `the database does not take the request now: ${e.message}`, { cause: e });
-  if (NETWORK.has(code) || BROKEN_CONNECTION.test(e.message))
-    return new StrataError('unavailable', `a service that this needs does not answer (${e.message}); try again`, {
+    return new StrataError(database, `the database does not take the request now: ${message}`, { cause: e });
+  if (isLost(e))
+    return new StrataError('unavailable', `a service that this needs does not answer (${message}); try again`, {
       cause: e,
     });
   return toStrataError(e);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../db/database.js';
+import { codeOf } from '../db/error-code.js';
 import type { Trx } from '../db/tables.js';
 import { EventHub } from '../events/hub.js';
 import { Relay } from '../outbox/relay.js';
@@ -57,8 +58,7 @@ export class JobChanges {
         this.announce(changed);
         return result;
       } catch (e) {
-        const code = e instanceof Error && 'code' in e ? String(e.code) : '';
-        if (attempt >= ATTEMPTS || !AGAIN.has(code)) throw e;
+        if (attempt >= ATTEMPTS || !AGAIN.has(codeOf(e))) throw e;
       }
     }
   }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { messageOf } from '../db/error-code.js';
 
 const PATIENCE_MS = 2_000;
 
@@ -32,7 +33,7 @@ async function outcome(check: () => Promise<unknown>): Promise<CheckResult> {
     await Promise.race([check(), late]);
     return { ok: true };
   } catch (e) {
-    return { ok: false, detail: e instanceof Error ? e.message || String(e) : String(e) };
+    return { ok: false, detail: messageOf(e) };
   } finally {
     clearTimeout(timer);
   }

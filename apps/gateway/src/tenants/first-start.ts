@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { insertKey } from '../auth/keys.service.js';
 import { newSecret } from '../auth/secret.js';
 import type { Database } from '../db/database.js';
+import { messageOf } from '../db/error-code.js';
 
 // any number that nothing else locks: two gateways that start at once must not both be the first
 const LOCK = 4_600_001;
@@ -19,10 +20,9 @@ async function keep(dataDir: string, secret: string): Promise<string> {
     await chmod(`${file}.new`, 0o600);
     await rename(`${file}.new`, file);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new StrataError(
       'not_writable',
-      `the first admin key cannot be kept in ${file} (${reason}): make the folder writable or set DATA_DIR to another`,
+      `the first admin key cannot be kept in ${file} (${messageOf(cause)}): make the folder writable or set DATA_DIR to another`,
       { cause },
     );
   }

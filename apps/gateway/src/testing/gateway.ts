@@ -8,6 +8,12 @@ import { loadConfig } from '@strata/service-kit';
 import pg from 'pg';
 import { createGateway } from '../app.js';
 import { type Config, ConfigSchema } from '../config.js';
+// specs are checked against built declarations, which do not carry what each feature adds to the tables
+import type {} from '../datasets/dataset.table.js';
+import type {} from '../files/file.table.js';
+import type {} from '../jobs/job.table.js';
+import type {} from '../models/model.table.js';
+import type {} from '../workers/worker.table.js';
 
 export const SERVICE_TOKEN = 'test-service-token-0123456789';
 

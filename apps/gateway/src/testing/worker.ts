@@ -1,7 +1,8 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { DatasetFormat, JobEventBody, JobOutput } from '@strata/contracts';
 import { control } from '@strata/contracts/grpc';
 import { newId } from '@strata/kernel';
-import { type ClientDuplexStream, createGrpcClient } from '@strata/service-kit';
+import { createGrpcClient } from '@strata/service-kit';
 import { SERVICE_TOKEN } from './gateway.js';
 
 const { ControlServiceService } = control;
