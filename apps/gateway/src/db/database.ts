@@ -33,9 +33,12 @@ export class Database {
     };
     this.pool = new pg.Pool({ ...common, max: config.DATABASE_POOL });
     this.relaxed = new pg.Pool({ ...common, max: 2, options: '-c synchronous_commit=off' });
-    // an idle connection that breaks is replaced at the next use; without a listener it would end the process
-    for (const pool of [this.pool, this.relaxed])
+    // A connection that breaks is replaced at the next use; without listeners it would end the process. The pool's own hears of idle
+    // connections only: one that breaks between two queries of a transaction tells its client alone.
+    for (const pool of [this.pool, this.relaxed]) {
       pool.on('error', (e) => this.log.warn(`an idle database connection broke: ${e.message}`));
+      pool.on('connect', (client) => client.on('error', (e) => this.log.debug(`a connection broke: ${e.message}`)));
+    }
     this.kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.pool }) }).withSchema(SCHEMA);
   }
 
