@@ -2,18 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createArtifactStore, type ArtifactStore } from '@strata/artifacts';
-import type { JobEventBody, JobSpec } from '@strata/contracts';
+import type { JobSpec } from '@strata/contracts';
 import { startPostgres, type Postgres } from '@strata/devstack';
 import { createQueue, type QueueConfig, type QueueItem, type QueuePort } from '@strata/queue';
 import { createRegistry } from '../metrics.js';
 import { runWorkerHost, type WorkerHost, type WorkerHostOptions } from '../worker/host.js';
-import { TOKEN, quiet, startControlServer, type ControlServer, type Recorded, type Records } from './control-server.js';
+import { TOKEN, quiet, startControlServer, type ControlServer, type Records } from './control-server.js';
 import { testRecipes } from './recipes.js';
 import { SOURCE_ARGV, program, testEnvironment } from './source.js';
 import { until } from './until.js';
-
-export type Ended = Extract<JobEventBody, { type: 'succeeded' | 'failed' | 'paused' | 'cancelled' }>;
-const ENDS = new Set(['succeeded', 'failed', 'paused', 'cancelled']);
 
 /** A real PostgreSQL with a queue, an artifact store and folders for workers. */
 export interface Rig {
@@ -106,16 +103,3 @@ export async function startRig(): Promise<Rig> {
     },
   };
 }
-
-export const eventsOf = (records: Records, id: string): Recorded[] => records.events.filter((e) => e.jobId === id);
-export const endsOf = (records: Records, id: string): Ended[] =>
-  eventsOf(records, id).flatMap((e) => (ENDS.has(e.body.type) ? [e.body as Ended] : []));
-/** Waits for the n-th end of a job's runs to be recorded, and gives all of them. */
-export async function ended(records: Records, id: string, n = 1): Promise<Ended[]> {
-  await until(`${n} ends of ${id}`, () => endsOf(records, id).length >= n);
-  return endsOf(records, id);
-}
-export const stepsOf = (records: Records, id: string): number[] =>
-  eventsOf(records, id).flatMap((e) => (e.body.type === 'metrics' ? [e.body.step] : []));
-export const numbers = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i);

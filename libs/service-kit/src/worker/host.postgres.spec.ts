@@ -4,7 +4,8 @@ import { freePort } from '@strata/devstack';
 import { readPointer } from '../child/checkpoint.js';
 import { newRecords, type ControlServer, type Records } from '../testing/control-server.js';
 import { until } from '../testing/until.js';
-import { QUEUE, ended, endsOf, eventsOf, numbers, specOf, startRig, stepsOf, type Rig } from '../testing/worker-rig.js';
+import { ended, endsOf, eventsOf, numbers, stepsOf } from '../testing/records.js';
+import { QUEUE, specOf, startRig, type Rig } from '../testing/worker-rig.js';
 import type { WorkerHost } from './host.js';
 
 jest.setTimeout(60_000);

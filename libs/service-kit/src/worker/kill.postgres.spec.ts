@@ -5,7 +5,8 @@ import { newRecords, TOKEN, type ControlServer, type Records } from '../testing/
 import type { HostProgramOptions } from '../testing/host-program.js';
 import { SOURCE_ARGV, program, testEnvironment } from '../testing/source.js';
 import { until } from '../testing/until.js';
-import { ended, endsOf, eventsOf, numbers, startRig, stepsOf, type Rig } from '../testing/worker-rig.js';
+import { ended, endsOf, eventsOf, numbers, stepsOf } from '../testing/records.js';
+import { startRig, type Rig } from '../testing/worker-rig.js';
 
 jest.setTimeout(120_000);
 

@@ -15,11 +15,9 @@ import { runWorkerHost, type WorkerHost, type WorkerHostOptions } from './host.j
 export type WorkerSettings = { [K in keyof typeof workerSettings]: z.output<(typeof workerSettings)[K]> };
 
 /** What a worker application adds to its settings. */
-export interface WorkerApp extends Pick<
-  WorkerHostOptions,
-  'queue' | 'version' | 'child' | 'recipes' | 'inferenceAddress'
-> {
+export interface WorkerApp extends Pick<WorkerHostOptions, 'queue' | 'version' | 'recipes' | 'inferenceAddress'> {
   readonly service: string;
+  readonly child: Pick<WorkerHostOptions['child'], 'entry' | 'env'>;
   readonly settings: WorkerSettings;
   /** For applications that measure more than jobs. */
   readonly registry?: Registry;
@@ -36,6 +34,8 @@ export class WorkerService implements OnApplicationBootstrap, BeforeApplicationS
     const { service, settings: s, registry = createRegistry(service), ...rest } = this.app;
     this.host = await runWorkerHost({
       ...rest,
+      // children run as this process does, but for a debugger's port
+      child: { ...rest.child, execArgv: process.execArgv.filter((a) => !a.startsWith('--inspect')) },
       queueConfig: queueConfigOf(s),
       artifacts: artifactConfigOf(s),
       control: { address: s.CONTROL_ADDRESS, token: s.SERVICE_TOKEN, tls: tlsOf(s) },
