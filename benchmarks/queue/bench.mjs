@@ -17,11 +17,11 @@ for (const f of flags)
   }
 const quick = flags.has('--quick');
 const CLIENTS = 16;
-const SECONDS = quick ? 3 : 10;
-const SAMPLES = quick ? 300 : 1500;
-const EMPTY_JOBS = quick ? 60 : 400;
+const SECONDS = quick ? 2.5 : 10;
+const SAMPLES = quick ? 200 : 1500;
+const EMPTY_JOBS = quick ? 40 : 400;
 /** Just-in-time compilation and connections are not what is measured. */
-const WARM_UP_S = quick ? 1.5 : 4;
+const WARM_UP_S = quick ? 1.2 : 4;
 
 /** The queue that `diagnostics/ping` goes to, and the worker that takes it. */
 const QUEUE = 'strata-train';
