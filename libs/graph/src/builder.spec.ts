@@ -66,6 +66,10 @@ describe('GraphBuilder', () => {
     expect(() => b.input('x', 'float32', [])).toThrow('two values named "x"');
     expect(() => b.node('NoSuchOp', [x])).toThrow('has no rule');
     expect(() => b.op.Neg(new GraphBuilder().input('x', 'float32', []))).toThrow('belongs to another graph');
+    const old = new GraphBuilder('old', { opset: 11 });
+    expect(() => old.op.Unsqueeze(old.input('x', 'float32', [2]), [0])).toThrow(
+      'has a rule from operator set 13 on, but the graph is written for 11',
+    );
     expect(() => b.value('nothing')).toThrow('has no value "nothing"');
   });
 

@@ -1,6 +1,6 @@
 import { StrataError, type Rng } from '@strata/kernel';
 import { opFunctions } from './emit.js';
-import { inferNode, inferValues, toValue, type InferEnv } from './infer.js';
+import { inferNode, inferValues, toValue, untyped, type InferEnv } from './infer.js';
 import type { Emitter } from './ops/rule.js';
 import type { OpFunctions, Value } from './ops/signatures.js';
 import { contentKey, tensorOf } from './tensor.js';
@@ -136,12 +136,7 @@ export class GraphBuilder implements Emitter {
     const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? name : `${name}_${i}`));
     const node: Node = { op, domain, name, inputs: names, outputs, attrs };
     const types = options.types ?? inferNode(node, this.env);
-    if (!types)
-      throw new StrataError(
-        'unsupported_operator',
-        `${op} of domain "${domain}" has no rule; give the types of its outputs`,
-        { where: { node: name } },
-      );
+    if (!types) throw untyped(node, this.env);
     if (domain !== '' && !this.domains.has(domain))
       this.domains.set(domain, options.version ?? (domain === 'ai.onnx.ml' ? 4 : 1));
     this.nodes.push(node);

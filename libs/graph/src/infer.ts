@@ -70,6 +70,18 @@ export function inferNode(node: Node, env: InferEnv): readonly Inferred[] | unde
     }));
 }
 
+/** Why `inferNode` had no answer. */
+export function untyped(node: Node, env: InferEnv): StrataError {
+  const rule = findRule(node.domain, node.op);
+  const unknown = node.inputs.find((n) => n !== '' && !env.value(n));
+  const why = !rule
+    ? `of domain "${node.domain}" has no rule; give the types of its outputs`
+    : unknown !== undefined
+      ? `takes "${unknown}", whose type is not known`
+      : `has a rule from operator set ${rule.since} on, but the graph is written for ${node.domain === '' ? env.opset : (env.domains.get(node.domain) ?? 0)}`;
+  return new StrataError('unsupported_operator', `${node.op} "${node.name}" ${why}`, { where: { node: node.name } });
+}
+
 /**
  * Types of all values of a graph. A value that comes from an operator without a rule, or depends on one, is absent unless it is a declared output.
  * @throws StrataError `invalid_graph`

@@ -1,5 +1,5 @@
 import { StrataError } from '@strata/kernel';
-import type { DataOf, DType, TensorArray, TensorData } from './types.js';
+import type { DataOf, DType, TensorData } from './types.js';
 
 /** Bytes of one element; a string has no fixed size. */
 export const BYTES: Readonly<Record<DType, number>> = {

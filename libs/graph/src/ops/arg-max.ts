@@ -2,7 +2,7 @@ import { axisOf, intAttr, notDifferentiable, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const ArgMax: OpRule<'ArgMax'> = {
-  since: 13,
+  since: 1,
   arity: [1, 1],
   attrs: { axis: 'int', keepdims: 'int', select_last_index: 'int' },
   infer: (ctx) => {

@@ -4,7 +4,7 @@ import { real, sample } from './samples.js';
 import { INTEGERS } from './elementwise.js';
 
 export const Cast: OpRule<'Cast'> = {
-  since: 13,
+  since: 6,
   arity: [1, 1],
   attrs: { to: 'int', saturate: 'int' },
   infer: (ctx) => {

@@ -3,7 +3,7 @@ import { zeroGradient, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Ceil: OpRule<'Ceil'> = {
-  since: 13,
+  since: 6,
   arity: [1, 1],
   infer: floatUnary,
   // constant between its jumps

@@ -4,7 +4,7 @@ import { real, sample } from './samples.js';
 import { tensorOf } from '../tensor.js';
 
 export const Clip: OpRule<'Clip'> = {
-  since: 13,
+  since: 11,
   arity: [1, 3],
   differentiable: [0],
   infer: (ctx) => {

@@ -3,7 +3,7 @@ import { axisOf, intAttr, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Concat: OpRule<'Concat'> = {
-  since: 13,
+  since: 4,
   arity: [1, Infinity],
   attrs: { axis: 'int' },
   infer: (ctx) => {

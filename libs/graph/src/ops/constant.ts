@@ -28,7 +28,7 @@ export function constantOf(attrs: Attrs): TensorData | undefined {
 }
 
 export const Constant: OpRule<'Constant'> = {
-  since: 13,
+  since: 1,
   arity: [0, 0],
   attrs: {
     value: 'tensor',

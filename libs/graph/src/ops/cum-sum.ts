@@ -4,7 +4,7 @@ import { sameAsInput } from './elementwise.js';
 import { tensorOf } from '../tensor.js';
 
 export const CumSum: OpRule<'CumSum'> = {
-  since: 14,
+  since: 11,
   arity: [2, 2],
   attrs: { exclusive: 'int', reverse: 'int' },
   differentiable: [0],

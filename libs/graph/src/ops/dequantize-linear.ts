@@ -3,7 +3,7 @@ import { sample } from './samples.js';
 import { tensorOf } from '../tensor.js';
 
 export const DequantizeLinear: OpRule<'DequantizeLinear'> = {
-  since: 13,
+  since: 10,
   arity: [2, 3],
   attrs: { axis: 'int', block_size: 'int' },
   infer: (ctx) => [{ dtype: ctx.input(1).dtype, shape: ctx.input(0).shape }],

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Div: OpRule<'Div'> = {
-  since: 14,
+  since: 7,
   arity: [2, 2],
   infer: arithmetic,
   // d(a / b) = da / b - (a / b) db / b

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { erfSeries, real, sample } from './samples.js';
 
 export const Erf: OpRule<'Erf'> = {
-  since: 13,
+  since: 9,
   arity: [1, 1],
   infer: floatUnary,
   // erf'(x) = 2/√π e^(-x²)

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Expand: OpRule<'Expand'> = {
-  since: 13,
+  since: 8,
   arity: [2, 2],
   differentiable: [0],
   infer: (ctx) => {

@@ -3,7 +3,7 @@ import { intAttr, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Flatten: OpRule<'Flatten'> = {
-  since: 13,
+  since: 1,
   arity: [1, 1],
   attrs: { axis: 'int' },
   infer: (ctx) => {

@@ -2,7 +2,7 @@ import { axisOf, intAttr, type OpRule } from './rule.js';
 import { ints, real, sample } from './samples.js';
 
 export const GatherElements: OpRule<'GatherElements'> = {
-  since: 13,
+  since: 11,
   arity: [2, 2],
   attrs: { axis: 'int' },
   differentiable: [0],

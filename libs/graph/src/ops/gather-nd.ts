@@ -3,7 +3,7 @@ import { intAttr, type OpRule } from './rule.js';
 import { ints, real, sample } from './samples.js';
 
 export const GatherND: OpRule<'GatherND'> = {
-  since: 13,
+  since: 11,
   arity: [2, 2],
   attrs: { batch_dims: 'int' },
   differentiable: [0],

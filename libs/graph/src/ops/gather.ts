@@ -12,7 +12,7 @@ function flatShape(c: VjpContext, data: Value, axis: number): readonly number[] 
 }
 
 export const Gather: OpRule<'Gather'> = {
-  since: 13,
+  since: 1,
   arity: [2, 2],
   attrs: { axis: 'int' },
   differentiable: [0],

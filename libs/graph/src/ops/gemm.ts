@@ -3,7 +3,7 @@ import { floatAttr, intAttr, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Gemm: OpRule<'Gemm'> = {
-  since: 13,
+  since: 7,
   arity: [2, 3],
   attrs: { alpha: 'float', beta: 'float', transA: 'int', transB: 'int' },
   infer: (ctx) => {

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Identity: OpRule<'Identity'> = {
-  since: 13,
+  since: 1,
   arity: [1, 1],
   infer: (ctx) => sameAsInput(ctx).map((type) => ({ ...type, known: ctx.input(0).known })),
   // x' = 1

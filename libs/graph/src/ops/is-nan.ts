@@ -2,7 +2,7 @@ import { notDifferentiable, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const IsNaN: OpRule<'IsNaN'> = {
-  since: 13,
+  since: 9,
   arity: [1, 1],
   infer: (ctx) => [{ dtype: 'bool', shape: ctx.input(0).shape }],
   vjp: notDifferentiable('a truth value has no derivative'),

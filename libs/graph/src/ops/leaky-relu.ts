@@ -3,7 +3,7 @@ import { floatAttr, type OpRule } from './rule.js';
 import { constant, real, sample } from './samples.js';
 
 export const LeakyRelu: OpRule<'LeakyRelu'> = {
-  since: 16,
+  since: 6,
   arity: [1, 1],
   attrs: { alpha: 'float' },
   infer: floatUnary,

@@ -3,7 +3,7 @@ import { notDifferentiable, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const LessOrEqual: OpRule<'LessOrEqual'> = {
-  since: 16,
+  since: 12,
   arity: [2, 2],
   infer: comparison,
   vjp: notDifferentiable('a truth value has no derivative'),

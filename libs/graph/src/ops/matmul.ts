@@ -28,7 +28,7 @@ export function swapLast(c: Pick<VjpContext, 'op'>, x: Value): Value {
 }
 
 export const MatMul: OpRule<'MatMul'> = {
-  since: 13,
+  since: 1,
   arity: [2, 2],
   infer: (ctx) => {
     const [a, b] = [ctx.input(0), ctx.input(1)];

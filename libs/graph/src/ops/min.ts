@@ -4,7 +4,7 @@ import { real, sample } from './samples.js';
 import { tiedGradients } from './ties.js';
 
 export const Min: OpRule<'Min'> = {
-  since: 13,
+  since: 8,
   arity: [1, Infinity],
   infer: (ctx) => (ctx.inputs.length === 2 ? arithmetic(ctx) : [broadcastInfer(ctx)]),
   // the adjoint goes to the smallest operand, in equal parts where several are

@@ -3,7 +3,7 @@ import { notDifferentiable, type OpRule } from './rule.js';
 import { ints, sample } from './samples.js';
 
 export const Mod: OpRule<'Mod'> = {
-  since: 13,
+  since: 10,
   arity: [2, 2],
   attrs: { fmod: 'int' },
   infer: arithmetic,

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Mul: OpRule<'Mul'> = {
-  since: 14,
+  since: 7,
   arity: [2, 2],
   infer: arithmetic,
   // d(a b) = b da + a db

@@ -2,7 +2,7 @@ import { notDifferentiable, type OpRule } from './rule.js';
 import { bools, sample } from './samples.js';
 
 export const NonZero: OpRule<'NonZero'> = {
-  since: 13,
+  since: 9,
   arity: [1, 1],
   infer: (ctx) => [{ dtype: 'int64', shape: [ctx.input(0).shape.length, '?'] }],
   vjp: notDifferentiable('its result are indices'),

@@ -3,7 +3,7 @@ import { ints, real, sample } from './samples.js';
 import { tensorOf } from '../tensor.js';
 
 export const OneHot: OpRule<'OneHot'> = {
-  since: 11,
+  since: 9,
   arity: [3, 3],
   attrs: { axis: 'int' },
   // indices and the two values are constants of a model

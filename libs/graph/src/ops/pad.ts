@@ -3,7 +3,7 @@ import { stringAttr, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Pad: OpRule<'Pad'> = {
-  since: 18,
+  since: 11,
   arity: [2, 4],
   attrs: { mode: 'string' },
   differentiable: [0],

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Pow: OpRule<'Pow'> = {
-  since: 15,
+  since: 7,
   arity: [2, 2],
   // the exponent may have another type than the base
   infer: (ctx) => {

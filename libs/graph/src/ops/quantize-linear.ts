@@ -3,7 +3,7 @@ import { real, sample } from './samples.js';
 import { tensorOf } from '../tensor.js';
 
 export const QuantizeLinear: OpRule<'QuantizeLinear'> = {
-  since: 13,
+  since: 10,
   arity: [2, 3],
   attrs: { axis: 'int', saturate: 'int', block_size: 'int', output_dtype: 'int' },
   infer: (ctx) => [{ dtype: ctx.inputs[2]?.dtype ?? 'uint8', shape: ctx.input(0).shape }],

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Relu: OpRule<'Relu'> = {
-  since: 14,
+  since: 6,
   arity: [1, 1],
   infer: sameAsInput,
   // 1 where x > 0, else 0 (also at 0)

@@ -31,7 +31,7 @@ function target(ctx: InferContext): readonly Dim[] {
 }
 
 export const Reshape: OpRule<'Reshape'> = {
-  since: 14,
+  since: 5,
   arity: [2, 2],
   attrs: { allowzero: 'int' },
   differentiable: [0],

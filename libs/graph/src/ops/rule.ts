@@ -100,7 +100,7 @@ export interface OpSample {
 export interface OpRule<K extends OpName = OpName> {
   /** Default: `''`, the ONNX domain. */
   readonly domain?: string;
-  /** Version of the domain's operator set since which the operator has the form described here. */
+  /** Version of the domain's operator set since which inputs and attributes mean what this rule says; later versions only widened types or added optional ones. */
   readonly since: number;
   /** Fewest and most inputs; outputs likewise (default one). */
   readonly arity: readonly [min: number, max: number];

@@ -3,7 +3,7 @@ import { intAttr, stringAttr, type OpRule } from './rule.js';
 import { ints, real, sample } from './samples.js';
 
 export const ScatterElements: OpRule<'ScatterElements'> = {
-  since: 18,
+  since: 11,
   arity: [3, 3],
   attrs: { axis: 'int', reduction: 'string' },
   differentiable: [0, 2],

@@ -3,7 +3,7 @@ import { stringAttr, type OpRule } from './rule.js';
 import { ints, real, sample } from './samples.js';
 
 export const ScatterND: OpRule<'ScatterND'> = {
-  since: 18,
+  since: 11,
   arity: [3, 3],
   attrs: { reduction: 'string' },
   differentiable: [0, 2],

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Sigmoid: OpRule<'Sigmoid'> = {
-  since: 13,
+  since: 6,
   arity: [1, 1],
   infer: floatUnary,
   // σ' = σ (1 - σ)

@@ -3,7 +3,7 @@ import { zeroGradient, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Sign: OpRule<'Sign'> = {
-  since: 13,
+  since: 9,
   arity: [1, 1],
   infer: sameAsInput,
   // constant between its jumps

@@ -3,7 +3,7 @@ import { zeroGradient, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Size: OpRule<'Size'> = {
-  since: 13,
+  since: 1,
   arity: [1, 1],
   infer: (ctx) => [{ dtype: 'int64', shape: [], known: [product(ctx.input(0).shape)] }],
   // a size does not depend on the elements

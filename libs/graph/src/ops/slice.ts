@@ -64,7 +64,7 @@ function padded(c: VjpContext, list: readonly Cut[]): Value | undefined {
 const again = (c: VjpContext, x: Value): Value => c.node('Slice', [x, ...c.inputs.slice(1)])[0] ?? x;
 
 export const Slice: OpRule<'Slice'> = {
-  since: 13,
+  since: 10,
   arity: [3, 5],
   differentiable: [0],
   infer: (ctx) => {

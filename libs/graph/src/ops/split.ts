@@ -2,7 +2,7 @@ import { axisOf, intAttr, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Split: OpRule<'Split'> = {
-  since: 18,
+  since: 13,
   arity: [1, 2],
   outputs: [1, Infinity],
   attrs: { axis: 'int', num_outputs: 'int' },

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Sqrt: OpRule<'Sqrt'> = {
-  since: 13,
+  since: 6,
   arity: [1, 1],
   infer: floatUnary,
   // √x' = 1 / (2 √x)

@@ -3,7 +3,7 @@ import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Tanh: OpRule<'Tanh'> = {
-  since: 13,
+  since: 6,
   arity: [1, 1],
   infer: floatUnary,
   // tanh' = 1 - tanh²

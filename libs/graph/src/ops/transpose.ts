@@ -2,7 +2,7 @@ import { intsAttr, type OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
 export const Transpose: OpRule<'Transpose'> = {
-  since: 13,
+  since: 1,
   arity: [1, 1],
   attrs: { perm: 'ints' },
   infer: (ctx) => {

@@ -4,7 +4,7 @@ import type { OpRule } from './rule.js';
 import { bools, real, sample } from './samples.js';
 
 export const Where: OpRule<'Where'> = {
-  since: 16,
+  since: 9,
   arity: [3, 3],
   differentiable: [1, 2],
   infer: (ctx) => {
