@@ -10,7 +10,7 @@ import { z } from 'zod';
 /** Name of the ref that holds the hash of a job's latest checkpoint. */
 export const checkpointRef = (jobId: string): string => `jobs/${jobId}/checkpoint`;
 
-/** Value of that ref: which blob, and which attempt wrote it. */
+/** Value of that ref: which blob, and the latest attempt that wrote or took it. */
 const Pointer = z.object({ sha256: z.string(), attempt: z.number().int() });
 
 /**
@@ -110,17 +110,30 @@ export interface CheckpointOptions {
 
 export function createCheckpoints(o: CheckpointOptions): CheckpointPort {
   let savedAt = performance.now();
+  const point = (sha256: string): Promise<void> =>
+    o.store.setRef(
+      checkpointRef(o.jobId),
+      JSON.stringify({ sha256, attempt: o.attempt } satisfies z.input<typeof Pointer>),
+    );
   return {
     async load() {
-      const pointer = await readPointer(o.store, o.jobId);
-      if (!pointer) return undefined;
       const file = path.join(o.workDir, `checkpoint-${randomUUID()}`);
-      await o.store.fetchTo(pointer.sha256, file);
-      try {
-        return await decode(file, o.jobId, o.recipe);
-      } finally {
-        await rm(file, { force: true });
+      for (let pointer = await readPointer(o.store, o.jobId); pointer;) {
+        try {
+          // from here on an earlier attempt that still breathes can save no more
+          if (pointer.attempt < o.attempt) await point(pointer.sha256);
+          await o.store.fetchTo(pointer.sha256, file);
+          return await decode(file, o.jobId, o.recipe);
+        } catch (e) {
+          // it may have replaced the checkpoint between the two steps
+          const now = await readPointer(o.store, o.jobId);
+          if (now?.sha256 === pointer.sha256) throw e;
+          pointer = now;
+        } finally {
+          await rm(file, { force: true });
+        }
       }
+      return undefined;
     },
     async save(checkpoint) {
       const before = await readPointer(o.store, o.jobId);
@@ -128,10 +141,7 @@ export function createCheckpoints(o: CheckpointOptions): CheckpointPort {
       if (before && before.attempt > o.attempt)
         throw new StrataError('conflict', `attempt ${before.attempt} of job ${o.jobId} has taken over`);
       const blob = await o.store.put(Readable.from(encode(o.jobId, o.recipe, checkpoint)));
-      await o.store.setRef(
-        checkpointRef(o.jobId),
-        JSON.stringify({ sha256: blob.sha256, attempt: o.attempt } satisfies z.input<typeof Pointer>),
-      );
+      await point(blob.sha256);
       if (before && before.sha256 !== blob.sha256) await o.store.delete(before.sha256);
       savedAt = performance.now();
       o.onSaved(checkpoint.step);

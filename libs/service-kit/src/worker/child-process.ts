@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import type { FromChild, ToChild } from '../child/ipc.js';
 
 /** Last output on standard error that is kept for the failure's message. */
@@ -52,7 +53,10 @@ function stillborn(e: unknown): Child {
 /** Starts a process that can run jobs. `heapMb` bounds its JavaScript heap. It does not throw: what could not start has ended. */
 export function startChild(program: ChildProgram, heapMb: number): Child {
   try {
-    return supervise(forkChild(program, heapMb), program);
+    const child = forkChild(program, heapMb);
+    // when the machine runs out of memory, the kernel should end this process before the worker or a database (Linux)
+    writeFile(`/proc/${child.pid}/oom_score_adj`, '500').catch(() => undefined);
+    return supervise(child, program);
   } catch (e) {
     return stillborn(e);
   }

@@ -65,17 +65,15 @@ export async function createControlClient(o: ControlOptions): Promise<ControlCli
   /** Sends what the spool holds, and then what comes into it, while this stream lives. */
   const sendEvents = async (live: Stream, isOver: () => boolean): Promise<void> => {
     let next = o.spool.acked + 1;
+    let goOn: () => void = () => undefined;
+    for (const event of ['drain', 'close']) live.on(event, () => goOn());
     while (!isOver()) {
       const arrival = new Promise<void>((resolve) => (wake = resolve));
       const events = await o.spool.read(next, BATCH);
       for (const e of events) {
         if (isOver()) return;
         const value = { seq: e.seq, jobId: e.jobId, attempt: e.attempt, timeMs: e.timeMs, bodyJson: e.body };
-        if (!live.write({ body: { $case: 'event', value } }))
-          await new Promise<void>((resolve) => {
-            live.once('drain', resolve);
-            live.once('close', resolve);
-          });
+        if (!live.write({ body: { $case: 'event', value } })) await new Promise<void>((resolve) => (goOn = resolve));
         next = e.seq + 1;
       }
       if (events.length === 0) await arrival;

@@ -125,6 +125,29 @@ describe('killed by SIGKILL in the middle of a run', () => {
     await rig.gone(id);
   });
 
+  it('worker that stood still for longer than its lease: its successor ends the job, and it gives its own run up', async () => {
+    const first = await startHost('frozen');
+    const slow = { ...params, steps: 400 };
+    const id = await rig.submit('test/count', slow);
+    await until('step 30', () => stepsOf(records, id).includes(30));
+    const child = childOf(id);
+    first.process.kill('SIGSTOP');
+    const second = await startHost('successor');
+    await until('the job runs there', () => eventsOf(records, id).some((e) => e.workerId === second.workerId));
+    first.process.kill('SIGCONT');
+    await until('the first run ends', () => !alive(child));
+    expect(first.process.exitCode).toBeNull();
+    const end = await outputs(id, 1);
+    const by = eventsOf(records, id).find((e) => e.body.type === 'succeeded');
+    expect(by).toMatchObject({ workerId: second.workerId, attempt: 2 });
+    const whole = await rig.submit('test/count', slow);
+    expect(end.outputs).toEqual((await outputs(whole, 1)).outputs);
+    // and it is of use again
+    const next = await rig.submit('test/light');
+    const after = await rig.submit('test/light');
+    for (const job of [next, after]) await outputs(job, 1);
+  });
+
   it('worker, right after its job’s end was recorded: the end stands, once, and the job leaves the queue', async () => {
     // killed as soon as the end is recorded: the queue may or may not have heard of it
     const first = await startHost('host-killed-late');
