@@ -113,6 +113,8 @@ export const ProgressView = z.object({
   phase: z.string().nullable(),
 });
 
+export type ProgressView = z.infer<typeof ProgressView>;
+
 export const JobView = z
   .object({
     object: z.literal('job'),
