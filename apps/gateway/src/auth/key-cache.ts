@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { QueuePort, Unsubscribe } from '@strata/queue';
 import type { Scope } from '@strata/contracts';
 import { LRUCache } from 'lru-cache';
@@ -31,6 +31,7 @@ export class KeyCache implements OnModuleInit, OnModuleDestroy {
   private readonly loading = new Map<string, Promise<CachedKey | null>>();
   private readonly used = new Set<string>();
   private unsubscribe: Unsubscribe | undefined;
+  private readonly log = new Logger(KeyCache.name);
 
   constructor(
     private readonly db: Database,
@@ -69,7 +70,11 @@ export class KeyCache implements OnModuleInit, OnModuleDestroy {
   async changed(hash: Buffer): Promise<void> {
     const hex = hash.toString('hex');
     this.byHash.delete(hex);
-    await this.queue.publish(CHANNEL, hex);
+    try {
+      await this.queue.publish(CHANNEL, hex);
+    } catch (e) {
+      this.log.warn({ err: e }, `other gateways learn of a changed key within ${TTL_MS / 1000} s only`);
+    }
   }
 
   /** Writes when keys were last used; called now and then, not in each request. */

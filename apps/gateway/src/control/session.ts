@@ -36,7 +36,7 @@ export class WorkerSession {
   ) {
     stream.on('data', ({ body }: control.WorkerMessage) => {
       if (body?.$case === 'hello') this.guard(this.hello(body.value));
-      else if (body?.$case === 'heartbeat') this.guard(this.heartbeat(body.value));
+      else if (body?.$case === 'heartbeat') void this.heartbeat(body.value);
       else if (body?.$case === 'event') this.take(body.value);
     });
     stream.on('end', () => {
@@ -70,7 +70,12 @@ export class WorkerSession {
 
   private async heartbeat(beat: control.Heartbeat): Promise<void> {
     if (!this.workerId) return;
-    for (const { kind, jobId } of await this.parts.roster.beat(this.workerId, beat)) this.command(kind, jobId);
+    try {
+      for (const { kind, jobId } of await this.parts.roster.beat(this.workerId, beat)) this.command(kind, jobId);
+    } catch (e) {
+      // the next one says the same and more
+      this.parts.warn({ err: e, worker: this.workerId }, 'a heartbeat was not recorded');
+    }
   }
 
   private take(event: control.WorkerEvent): void {

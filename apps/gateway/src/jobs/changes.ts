@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '../db/database.js';
+import { Database, type Durability } from '../db/database.js';
 import { codeOf } from '../db/error-code.js';
 import type { Trx } from '../db/tables.js';
 import { EventHub } from '../events/hub.js';
@@ -30,30 +30,33 @@ export class JobChanges {
   async change<T>(
     ids: readonly string[],
     work: (drafts: DraftMap, trx: Trx) => T | Promise<T>,
-    tenantId?: string,
+    options: { tenantId?: string; durability?: Durability } = {},
   ): Promise<T> {
     return this.transaction(async (trx, track) => {
-      const drafts = await lockJobs(trx, ids, tenantId);
+      const drafts = await lockJobs(trx, ids, options.tenantId);
       const result = await work(drafts, trx);
       await track([...drafts.values()]);
       return result;
-    });
+    }, options.durability);
   }
 
   /** For work that locks jobs itself (with `lockJobs`) and hands them to `track`, which saves them. */
   async transaction<T>(
     work: (trx: Trx, track: (drafts: readonly JobDraft[]) => Promise<void>) => Promise<T>,
+    durability?: Durability,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const changed: JobDraft[] = [];
       try {
-        const result = await this.db.transaction((trx) =>
-          work(trx, async (drafts) => {
-            await saveDrafts(trx, drafts);
-            changed.push(...drafts.filter((d) => d.changed));
-            const ended = drafts.filter((d) => d.ended);
-            if (ended.length) changed.push(...(await settleDependants(trx, ended, new Date())));
-          }),
+        const result = await this.db.transaction(
+          (trx) =>
+            work(trx, async (drafts) => {
+              await saveDrafts(trx, drafts);
+              changed.push(...drafts.filter((d) => d.changed));
+              const ended = drafts.filter((d) => d.ended);
+              if (ended.length) changed.push(...(await settleDependants(trx, ended, new Date())));
+            }),
+          durability,
         );
         this.announce(changed);
         return result;

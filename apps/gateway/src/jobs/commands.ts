@@ -100,7 +100,7 @@ export class JobCommands {
         await work(draft, trx);
         return draft.row;
       },
-      tenantId,
+      { tenantId },
     );
   }
 }

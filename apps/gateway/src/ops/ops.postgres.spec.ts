@@ -101,7 +101,7 @@ describe('the end', () => {
       attempt: 1,
       body: { type: 'log', level: 'info', message: `line ${i + 1}` },
     }));
-    worker.raw(events).catch(() => undefined);
+    await worker.raw(events, 0);
     const pending = Promise.all(Array.from({ length: 50 }, submit));
     const jobs = await pending;
     await first.stop();
