@@ -1,0 +1,98 @@
+import type { RecipeManifest } from '@strata/contracts';
+import yargs from 'yargs';
+import { Parser } from 'yargs/helpers';
+import { Api } from './api/client.js';
+import type { App } from './app.js';
+import { dataCommands } from './commands/data.js';
+import { jobCommands } from './commands/jobs.js';
+import { mapCommands } from './commands/map.js';
+import { modelCommands } from './commands/models.js';
+import { sessionCommands } from './commands/session.js';
+import { submit } from './commands/submit.js';
+import { remoteWords } from './completion.js';
+import { connectionOf, languageOf, readConfig } from './config.js';
+import { demo } from './demo/command.js';
+import { CommandLineError } from './errors.js';
+import { EXIT } from './exit-codes.js';
+import { createIo } from './io.js';
+import { translator } from './messages.js';
+import { report } from './report.js';
+
+/** The options that must be known before the rest can be read: language of the help, and whom to ask for a recipe's flags. */
+function early(argv: readonly string[]) {
+  const p = Parser([...argv], { boolean: ['json', 'help'], string: ['url', 'key', 'key-file', 'lang', '_'] });
+  const s = (v: unknown): string => (typeof v === 'string' ? v : '');
+  return {
+    json: p.json === true,
+    lang: s(p.lang),
+    url: s(p.url),
+    key: s(p.key),
+    keyFile: s(p['key-file']),
+    words: p._.map(String),
+  };
+}
+
+async function manifestFor(api: Api, words: readonly string[]): Promise<RecipeManifest | undefined> {
+  const [command, recipe] = words;
+  if (command !== 'submit' || !recipe?.includes('/')) return undefined;
+  return api.get<RecipeManifest>(`/api/recipes/${recipe.split('/').map(encodeURIComponent).join('/')}`);
+}
+
+/** @returns the exit code */
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const config = readConfig();
+  const given = early(argv);
+  const lang = given.lang === 'zh' || given.lang === 'en' ? given.lang : languageOf(config);
+  const t = translator(lang);
+  const io = createIo({ json: given.json, lang, t, colour: !config.NO_COLOR });
+  try {
+    const connection = connectionOf(config, given);
+    const api = new Api(connection);
+    const app: App = { io, api, config, connection, signal };
+    const manifest = await manifestFor(api, given.words);
+    const commands = [...sessionCommands, demo, ...jobCommands, ...modelCommands, ...dataCommands, ...mapCommands];
+    const y = yargs([...argv])
+      .scriptName('strata')
+      .locale(lang === 'zh' ? 'zh_CN' : 'en')
+      .parserConfiguration({ 'camel-case-expansion': false, 'parse-positional-numbers': false })
+      .usage(t('usage'))
+      .epilogue(t('epilogue'))
+      .options({
+        url: { type: 'string', describe: t('opt_url'), global: true },
+        key: { type: 'string', describe: t('opt_key'), global: true },
+        'key-file': { type: 'string', describe: t('opt_key_file'), global: true },
+        json: { type: 'boolean', describe: t('opt_json'), global: true },
+        lang: { choices: ['en', 'zh'], describe: t('opt_lang'), global: true },
+      })
+      .command(submit(app, manifest))
+      .command(commands.map((c) => c(app)) as never)
+      .completion(
+        'get-completions',
+        false,
+        (_current: string, parsed: { _?: unknown[] }, useYargs: () => void, done: (words: string[]) => void) => {
+          const typed = (parsed._ ?? []).map(String).slice(1); // the first word is the program itself
+          const signalled = AbortSignal.timeout(1500);
+          const late = new Promise<string[]>((r) => signalled.addEventListener('abort', () => r([])));
+          void Promise.race([remoteWords(api, typed[0], typed.length - 1), late]).then((found) => {
+            if (found.length) done(found);
+            else useYargs();
+          });
+        },
+      )
+      .demandCommand(1)
+      .strict()
+      .recommendCommands()
+      .help()
+      .version(false)
+      .wrap(Math.min(110, io.columns))
+      .fail((message: string | null, e: Error | undefined) => {
+        throw e && e.name !== 'YError' ? e : new CommandLineError(message ?? e?.message ?? '');
+      })
+      .exitProcess(false);
+    await y.parseAsync();
+    return EXIT.ok;
+  } catch (e) {
+    if (signal.aborted) return EXIT.interrupted;
+    return report(io, e);
+  }
+}
