@@ -35,8 +35,8 @@ export interface RedisOptions {
   port?: number;
   /** A temporary one, removed at the end, when absent. */
   dataDir?: string;
-  /** Append-only file, synced at every write. */
-  durable?: boolean;
+  /** true: append-only file, synced at every write; 'everysec': synced once a second, as docker-compose.yml runs it. */
+  durable?: boolean | 'everysec';
 }
 export interface Redis {
   url: string;

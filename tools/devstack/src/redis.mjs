@@ -23,7 +23,8 @@ export async function startRedis({ port, dataDir, durable = false } = {}) {
   port ??= await freePort();
   const dir = dataDir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'strata-redis-'));
   fs.mkdirSync(dir, { recursive: true });
-  const persist = durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
+  const fsync = durable === true ? 'always' : durable;
+  const persist = fsync ? ['--appendonly', 'yes', '--appendfsync', fsync] : ['--appendonly', 'no'];
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...persist];
   const child = spawn(command(), [...args, '--maxmemory-policy', 'noeviction'], {
     detached: true,

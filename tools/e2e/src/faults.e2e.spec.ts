@@ -18,7 +18,14 @@ import { alive, childrenOf, submitMany } from './faults.js';
 
 const JOBS = 1000;
 // short leases, so that what a killed worker held is taken up soon
-const quick = { LOG_LEVEL: 'warn', LEASE_S: '4', CONCURRENCY: '4', THREADS: '1', CHECKPOINT_INTERVAL_S: '1', WORKER_TIMEOUT_S: '5' };
+const quick = {
+  LOG_LEVEL: 'warn',
+  LEASE_S: '4',
+  CONCURRENCY: '4',
+  THREADS: '1',
+  CHECKPOINT_INTERVAL_S: '1',
+  WORKER_TIMEOUT_S: '5',
+};
 
 const scratch = (name: string): string => fs.mkdtempSync(path.join(os.tmpdir(), `strata-${name}-`));
 
@@ -149,14 +156,18 @@ describe('on PostgreSQL alone', () => {
 const withRedis = redisAvailable() ? describe : describe.skip;
 if (!redisAvailable()) console.log('skipped: faults on Redis (redis-server is not installed)');
 
-withRedis('on Redis and PostgreSQL', () => {
+const kinds: { kind: string; durable: 'everysec' | false }[] = [
+  { kind: 'an append-only file', durable: 'everysec' },
+  { kind: 'no memory of what it held', durable: false },
+];
+withRedis.each(kinds)('on PostgreSQL and a Redis with $kind', ({ durable }) => {
   const dataDir = scratch('faults-redis');
   const redisDir = scratch('redis');
   let redis: Redis;
   let stack: Stack | undefined;
 
   beforeAll(async () => {
-    redis = await startRedis({ dataDir: redisDir, durable: true });
+    redis = await startRedis({ dataDir: redisDir, durable });
     stack = await startStack({ root, dataDir, backend: 'redis', redisUrl: redis.url, out: 'ignore', env: quick });
   }, 90_000);
   afterAll(async () => {
@@ -171,7 +182,7 @@ withRedis('on Redis and PostgreSQL', () => {
     await sleep(500);
     await redis.kill('SIGKILL');
     await sleep(1500);
-    redis = await startRedis({ dataDir: redisDir, port: redis.port, durable: true });
+    redis = await startRedis({ dataDir: redisDir, port: redis.port, durable });
     const { ids } = await submitting;
     await expectExactlyOnce(client, ids, 'redis');
   }, 400_000);
