@@ -208,6 +208,16 @@ describe('operations', () => {
     );
     expect(body.openapi).toMatch(/^3\.1/);
     expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(['/api/keys', '/api/tenants', '/health/ready']));
+    expect(body.paths['/api/jobs']).toMatchObject({
+      post: {
+        requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/CreateJob' } } } },
+        responses: {
+          201: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Job' } } } },
+          default: { content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+        },
+      },
+    });
+    expect(body.paths['/health/live']).toMatchObject({ get: { security: [] } });
     expect((await gateway.call('GET', '/api/docs')).status).toBe(200);
   });
 

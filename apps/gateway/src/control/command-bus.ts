@@ -28,8 +28,8 @@ export class CommandBus implements OnModuleInit, OnModuleDestroy {
 
   async onModuleInit(): Promise<void> {
     this.unsubscribe = await this.queue.subscribe(CHANNEL, (message) => {
-      const parsed = WorkerCommand.safeParse(JSON.parse(message));
-      if (parsed.success) for (const handler of this.handlers) handler(parsed.data);
+      const command = WorkerCommand.parse(JSON.parse(message));
+      for (const handler of this.handlers) handler(command);
     });
   }
 
