@@ -187,7 +187,10 @@ export function createJobRunner(o: RunnerOptions, parts: RunnerParts): JobRunner
       (outcome.type === 'paused' || (outcome.type === 'failed' && outcome.failure.code === 'worker_lost'));
     const label = entry.asked === 'lost' ? 'lost' : goesBack ? 'requeued' : outcome.type;
     metrics.ended.inc({ recipe: entry.recipe?.name ?? 'unknown', outcome: label });
-    log.info({ outcome: label, ...(outcome.type === 'failed' ? { code: outcome.failure.code } : {}) }, 'job ended');
+    log.info(
+      { outcome: label, attempt: entry.attempt, ...(outcome.type === 'failed' ? { code: outcome.failure.code } : {}) },
+      'job ended',
+    );
     if (entry.asked === 'lost')
       throw new StrataError('worker_lost', `the queue gave job ${entry.id} to another worker meanwhile`);
     if (goesBack) {
@@ -220,7 +223,7 @@ export function createJobRunner(o: RunnerOptions, parts: RunnerParts): JobRunner
       return { outcome: 'denied', reason: claim.reason };
     }
     if (claim && claim.attempt > 0) entry.attempt = claim.attempt;
-    log.info({ recipe: spec.recipe, attempt: entry.attempt }, 'job begins');
+    log.debug({ recipe: spec.recipe, attempt: entry.attempt }, 'job begins');
     const stopTimer = metrics.seconds.startTimer({ recipe: entry.recipe?.name ?? 'unknown' });
     metrics.running.inc();
     try {
