@@ -55,6 +55,8 @@ export interface ServiceOptions {
   out?: 'inherit' | 'ignore';
   /** Script to run instead of apps/NAME/dist/main.js. */
   entry?: string | undefined;
+  /** Arguments of the script. */
+  args?: readonly string[];
   /** Gets each line of the service's output, instead of `out`. */
   onLine?: (line: string) => void;
   execArgv?: string[];

@@ -8,9 +8,9 @@ import { LauncherError } from './errors.mjs';
  * @param {import('./index.d.mts').ServiceOptions} options
  * @returns {import('./index.d.mts').Service}
  */
-export function startService(name, { env, root, out = 'inherit', entry, onLine, execArgv = [] }) {
+export function startService(name, { env, root, out = 'inherit', entry, args = [], onLine, execArgv = [] }) {
   const started = performance.now();
-  const child = fork(entry ?? `${root}/apps/${name}/dist/main.js`, [], {
+  const child = fork(entry ?? `${root}/apps/${name}/dist/main.js`, args, {
     cwd: root,
     env: { ...process.env, ...env },
     detached: true,

@@ -25,7 +25,7 @@ export function explain(e, t) {
 
 /**
  * Starts everything and resolves with the exit code when everything has stopped.
- * @param {{ root: string, env: NodeJS.ProcessEnv, out?: NodeJS.WritableStream, entry?: (name: string) => string | undefined }} options
+ * @param {{ root: string, env: NodeJS.ProcessEnv, out?: NodeJS.WritableStream, entry?: (name: string) => { script: string, args: string[] } }} options
  */
 export async function launch({ root, env, out = process.stdout, entry }) {
   const began = performance.now();
@@ -95,7 +95,7 @@ export async function launch({ root, env, out = process.stdout, entry }) {
         root,
         env: settings(name),
         onLine: (line) => log(name, line),
-        ...(entry ? { entry: entry(name) } : {}),
+        ...(entry ? { entry: entry(name).script, args: entry(name).args } : {}),
       });
       spawned(s);
       lock.note(s.pid);
