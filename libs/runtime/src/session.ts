@@ -105,6 +105,8 @@ export async function createSession(model: Uint8Array | string, options: Session
     executionMode: 'sequential',
     graphOptimizationLevel: options.optimization ?? 'all',
     logSeverityLevel: 3,
+    // workers share their cores with each other and with the services: threads that spin while they wait would take them away
+    extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
   }).catch((e: unknown) => {
     throw createError(e, device, typeof model === 'string' ? model : undefined);
   });

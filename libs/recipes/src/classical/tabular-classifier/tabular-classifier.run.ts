@@ -21,7 +21,15 @@ import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/ex
 import { readInput, runRaw } from '../tabular/columns.js';
 import type { ClassifierParams } from '../tabular/params.js';
 import { chooseFeatures, encodeRows, planFeatures } from '../tabular/plan.js';
-import { allRows, courseOf, noiseFeeds, optimizerOf, rowsWithTarget, tabularBatches } from '../tabular/training.js';
+import {
+  allRows,
+  courseOf,
+  noiseFeeds,
+  optimizerOf,
+  rowsWithTarget,
+  tabularBatches,
+  validationShare,
+} from '../tabular/training.js';
 import {
   classifierExport,
   classifierLoss,
@@ -196,9 +204,10 @@ function hold(
   params: ClassifierParams,
   seed: number,
 ): { train: Labelled; valid: Labelled | undefined } {
-  if (params.validation_fraction === 0) return { train: data, valid: undefined };
+  const share = validationShare(params, data.rows.length);
+  if (share === 0) return { train: data, valid: undefined };
   const split = trainTestSplit(data.rows.length, {
-    testFraction: params.validation_fraction,
+    testFraction: share,
     seed,
     labels: [...data.labels],
   });
@@ -237,6 +246,7 @@ async function train(
   const predict = classifierPrediction(model);
   const evaluator = valid && (await createEvaluator(predict, { threads: ctx.threads, device: ctx.device.kind }));
   try {
+    const course = courseOf(params, data.rows.length);
     const fitted = await fit({
       ctx,
       step,
@@ -246,7 +256,7 @@ async function train(
           [rows.length],
         ),
       })),
-      ...courseOf(params, data.rows.length),
+      ...course,
       extraFeeds: noiseFeeds(params, ctx.rng),
       ...(valid && evaluator
         ? {
@@ -263,7 +273,7 @@ async function train(
                     earlyStopping: {
                       monitor: 'valid_loss',
                       mode: 'min' as const,
-                      patience: params.n_iter_no_change,
+                      patience: course.patience,
                       tolerance: params.tol,
                     },
                   }

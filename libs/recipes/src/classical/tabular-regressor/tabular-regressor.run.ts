@@ -19,7 +19,14 @@ import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/ex
 import { readInput, runRaw } from '../tabular/columns.js';
 import type { RegressorParams } from '../tabular/params.js';
 import { chooseFeatures, encodeRows, planFeatures } from '../tabular/plan.js';
-import { courseOf, noiseFeeds, optimizerOf, rowsWithTarget, tabularBatches } from '../tabular/training.js';
+import {
+  courseOf,
+  noiseFeeds,
+  optimizerOf,
+  rowsWithTarget,
+  tabularBatches,
+  validationShare,
+} from '../tabular/training.js';
 import { regressorExport, regressorLoss, regressorPrediction, type RegressorModel } from './tabular-regressor.model.js';
 
 /** Rows of a table that have a target value, and that value. */
@@ -151,8 +158,9 @@ function part(data: Measured, at: Int32Array): Measured {
 
 /** Keeps a share of the rows for validation. */
 function hold(data: Measured, params: RegressorParams, seed: number): { train: Measured; valid: Measured | undefined } {
-  if (params.validation_fraction === 0) return { train: data, valid: undefined };
-  const split = trainTestSplit(data.rows.length, { testFraction: params.validation_fraction, seed });
+  const share = validationShare(params, data.rows.length);
+  if (share === 0) return { train: data, valid: undefined };
+  const split = trainTestSplit(data.rows.length, { testFraction: share, seed });
   return { train: part(data, split.train), valid: part(data, split.test) };
 }
 
@@ -197,6 +205,7 @@ async function train(
   const predict = regressorPrediction(model);
   const evaluator = valid && (await createEvaluator(predict, { threads: ctx.threads, device: ctx.device.kind }));
   try {
+    const course = courseOf(params, data.rows.length);
     const fitted = await fit({
       ctx,
       step,
@@ -206,7 +215,7 @@ async function train(
           [rows.length, 1],
         ),
       })),
-      ...courseOf(params, data.rows.length),
+      ...course,
       extraFeeds: noiseFeeds(params, ctx.rng),
       ...(valid && evaluator
         ? {
@@ -221,7 +230,7 @@ async function train(
                     earlyStopping: {
                       monitor: 'valid_loss',
                       mode: 'min' as const,
-                      patience: params.n_iter_no_change,
+                      patience: course.patience,
                       tolerance: params.tol,
                     },
                   }

@@ -50,7 +50,7 @@ const networkParams = {
     .max(100_000)
     .nullable()
     .default(null)
-    .describe('Epochs at most; null: as many as make about 3000 steps, from 15 to 200'),
+    .describe('Epochs at most; null: as many as make about 3000 steps, from 15 to 60, or to 200 when the rows are few'),
   alpha: z.number().min(0).max(10).default(0.01).describe('Weight decay'),
   dropout: z.number().min(0).lt(1).default(0.1).describe('Share of hidden neurons that a step leaves out'),
   clip_norm: z
@@ -63,8 +63,11 @@ const networkParams = {
     .number()
     .min(0)
     .max(0.9)
-    .default(0.1)
-    .describe('Share of the training rows kept for validation when no validation set is given; 0: none'),
+    .nullable()
+    .default(null)
+    .describe(
+      'Share of the training rows kept for validation when no validation set is given; 0: none; null: 0.1, or none under 500 rows',
+    ),
   early_stopping: z
     .boolean()
     .default(true)
@@ -73,8 +76,11 @@ const networkParams = {
     .number()
     .int()
     .min(1)
-    .default(10)
-    .describe('Epochs without a better validation loss that stop it'),
+    .nullable()
+    .default(null)
+    .describe(
+      'Epochs without a better validation loss that stop it; null: 10, or more where those are under 500 steps',
+    ),
   tol: z.number().min(0).default(1e-4).describe('A validation loss counts as better when it falls by more than this'),
   n_bins: z
     .number()
@@ -82,7 +88,9 @@ const networkParams = {
     .min(0)
     .max(1024)
     .default(32)
-    .describe('Quantile bins of the piecewise-linear encoding of numbers; 0: standardised numbers only'),
+    .describe(
+      'Most quantile bins of the piecewise-linear encoding of numbers (each has at least 20 rows); 0: standardised numbers only',
+    ),
   max_categories: z
     .number()
     .int()

@@ -84,11 +84,14 @@ function quantile(sorted: ArrayLike<number>, q: number): number {
   return a + (b - a) * (at - low);
 }
 
+/** A bin of fewer training rows would learn them by heart. */
+const ROWS_PER_BIN = 20;
+
 function numericFeature(
   name: string,
   column: ArrayLike<number>,
   rows: Int32Array,
-  bins: number,
+  most: number,
 ): NumericFeature | undefined {
   const values = Float64Array.from(rows, (r) => column[r] as number).filter((v) => !Number.isNaN(v));
   const missing = values.length < rows.length;
@@ -98,6 +101,7 @@ function numericFeature(
   const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length;
   if (values[0] === values.at(-1) && !missing) return undefined;
   const edges: number[] = [];
+  const bins = Math.min(most, Math.floor(values.length / ROWS_PER_BIN));
   // float32 is what the graph computes in: edges that are the same there would give a bin of no width
   for (let i = 0; i <= bins && bins > 0; i++) {
     const edge = Math.fround(quantile(values, i / bins));

@@ -15,8 +15,14 @@ import { noiseInput } from './network.js';
 import type { NetworkParams } from './params.js';
 import type { EncodedRows, TabularPlan } from './plan.js';
 
-/** Steps that a training of unspecified length aims at. */
+/** Steps that a training of unspecified length aims at: no more epochs than EPOCHS, unless few rows make fewer steps than FEW_STEPS of them. */
 const STEPS = 3000;
+const EPOCHS = 60;
+const FEW_STEPS = 400;
+/** Fewer rows than this give a validation set too small to judge by: all of them train. */
+const ROWS_TO_VALIDATE = 500;
+/** Steps without an improvement that a training of unspecified patience allows: an epoch of few rows is too short to judge by. */
+const PATIENCE_STEPS = 500;
 
 /** @throws StrataError `invalid_parameter` */
 export function optimizerOf(p: NetworkParams): Optimizer {
@@ -25,14 +31,19 @@ export function optimizerOf(p: NetworkParams): Optimizer {
     : sgd({ momentum: p.momentum, nesterov: p.nesterovs_momentum && p.momentum > 0, weightDecay: p.alpha });
 }
 
-/** Batch size, epochs and learning rate for this many rows; what was left open is chosen by the size of the data. */
-export function courseOf(p: NetworkParams, rows: number): Pick<FitOptions, 'batchSize' | 'epochs' | 'schedule'> {
+/** Batch size, epochs, patience and learning rate for this many rows; what was left open is chosen by the size of the data. */
+export function courseOf(
+  p: NetworkParams,
+  rows: number,
+): Pick<FitOptions, 'batchSize' | 'epochs' | 'schedule'> & { patience: number } {
   const batchSize = p.batch_size ?? Math.min(256, Math.max(16, 2 ** Math.round(Math.log2(Math.max(1, rows / 64)))));
   const steps = Math.ceil(rows / batchSize);
-  const epochs = p.max_iter ?? Math.min(200, Math.max(15, Math.ceil(STEPS / steps)));
+  const epochs =
+    p.max_iter ?? Math.max(15, Math.min(EPOCHS, Math.ceil(STEPS / steps)), Math.min(200, Math.ceil(FEW_STEPS / steps)));
   return {
     batchSize,
     epochs,
+    patience: p.n_iter_no_change ?? Math.max(10, Math.ceil(PATIENCE_STEPS / steps)),
     schedule: schedule({
       kind: p.learning_rate,
       learningRate: p.learning_rate_init,
@@ -40,6 +51,10 @@ export function courseOf(p: NetworkParams, rows: number): Pick<FitOptions, 'batc
     }),
   };
 }
+
+/** Share of the training rows that is kept for validation. */
+export const validationShare = (p: NetworkParams, rows: number): number =>
+  p.validation_fraction ?? (rows < ROWS_TO_VALIDATE ? 0 : 0.1);
 
 /** Feeds of encoded rows; `targets` adds what the loss needs. */
 export function tabularBatches(
