@@ -1,0 +1,69 @@
+import { z } from 'zod';
+
+const range = (what: string) =>
+  z
+    .tuple([z.number().int().min(0).max(8), z.number().int().min(0).max(8)])
+    .refine(([low, high]) => low <= high, 'the first number must not be larger than the second')
+    .describe(what);
+
+export const textClassifierParams = z.strictObject({
+  text_column: z.string().min(1).default('text').describe('Column with the texts'),
+  target: z.string().min(1).default('label').describe('Column with the classes'),
+  lowercase: z.boolean().default(true).describe('Read capitals as small letters'),
+  word_ngrams: range(
+    'Shortest and longest run of words; each Chinese character counts as a word; [0, 0]: none',
+  ).default([1, 2]),
+  char_ngrams: range('Shortest and longest run of characters; [0, 0]: none').default([2, 4]),
+  max_ngrams: z
+    .number()
+    .int()
+    .min(1)
+    .max(16_384)
+    .default(512)
+    .describe('n-grams kept of a text: what comes later is cut'),
+  buckets: z
+    .number()
+    .int()
+    .min(256)
+    .max(1_048_576)
+    .default(16_384)
+    .describe('Rows of the embedding table that n-grams are hashed into'),
+  embedding_dim: z.number().int().min(2).max(1024).default(16).describe('Numbers that stand for an n-gram'),
+  hidden_layer_sizes: z
+    .array(z.number().int().min(1).max(4096))
+    .max(4)
+    .default([])
+    .describe('Neurons of hidden layers between embedding and classes; [] is fastText'),
+  dropout: z.number().min(0).lt(1).default(0.1).describe('Share of the averaged embedding that a step leaves out'),
+  learning_rate: z.number().positive().max(10).default(0.01).describe('Highest learning rate (AdamW)'),
+  lr_scheduler: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the learning rate'),
+  weight_decay: z.number().min(0).max(10).default(0).describe('Decoupled weight decay'),
+  epochs: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .nullable()
+    .default(null)
+    .describe('Passes over the data at most; null: as many as make about 600 steps, from 8 to 40'),
+  batch_size: z.number().int().min(1).max(8192).default(32).describe('Texts of a step'),
+  label_smoothing: z.number().min(0).lt(1).default(0).describe('Share of a target that is spread over all classes'),
+  class_weight: z
+    .enum(['balanced'])
+    .nullable()
+    .default(null)
+    .describe('balanced: rare classes count as much as frequent ones; null: every text counts the same'),
+  validation_fraction: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0.1)
+    .describe('Share of the training texts kept for validation when no validation set is given; 0: none'),
+  early_stopping: z
+    .boolean()
+    .default(true)
+    .describe('Stop when the validation loss no longer falls, and keep the best weights'),
+  n_iter_no_change: z.number().int().min(1).default(5).describe('Epochs without a better validation loss that stop it'),
+  tol: z.number().min(0).default(1e-4).describe('A validation loss counts as better when it falls by more than this'),
+});
+export type TextClassifierParams = z.output<typeof textClassifierParams>;

@@ -1,0 +1,282 @@
+import type { HashedNgrams, JobContext } from '@strata/contracts';
+import { hashNgrams, loadColumns, padIds, textsOf, trainTestSplit } from '@strata/data';
+import { parameterCount } from '@strata/graph';
+import { StrataError } from '@strata/kernel';
+import { createSession, float32Of, tensor, type Tensor } from '@strata/runtime';
+import {
+  accuracy,
+  adamw,
+  argmaxRows,
+  buildTrainStep,
+  classificationMetrics,
+  confusionMatrix,
+  createEvaluator,
+  fit,
+  logLoss,
+  phases,
+  schedule,
+  uniformNoise,
+  type Batches,
+  type FitContext,
+  type FitResult,
+  type TrainStep,
+} from '@strata/training';
+import { finite, modelCard, prefixed } from '../../shared/card.js';
+import { balancedWeights, classesOf } from '../../shared/classes.js';
+import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
+import type { TextClassifierParams } from './params.js';
+import { NOISE, textExport, textLoss, type TextModel } from './text-classifier.model.js';
+
+/** Texts as ids of their n-grams, with their class. */
+interface Labelled {
+  readonly ids: readonly Int32Array[];
+  readonly labels: Int32Array;
+}
+
+/** Steps that a training of unspecified length aims at. */
+const STEPS = 600;
+const EPOCHS: readonly [number, number] = [8, 40];
+
+export async function run(ctx: JobContext, params: TextClassifierParams): Promise<Record<string, unknown>> {
+  const spec = ngramsOf(params);
+  const source = await readTexts(ctx, 'train', params);
+  const rows = Int32Array.from(source.texts.keys()).filter((r) => source.labels[r] !== null);
+  if (rows.length < source.texts.length)
+    ctx.log.warn({}, `${source.texts.length - rows.length} rows have no "${params.target}" and are left out`);
+  const classes = classesOf(source.labels, rows, params.target);
+  const encode = (texts: Texts, at: ArrayLike<number>): Labelled => ({
+    ids: Array.from(at, (r) => hashNgrams(texts.texts[r] ?? '', spec)),
+    labels: Int32Array.from(at, (r) => classes.indexOf(texts.labels[r] ?? null)),
+  });
+  const other = async (input: string): Promise<Labelled> => {
+    const texts = await readTexts(ctx, input, params);
+    const known = [...texts.texts.keys()].filter((r) => classes.indexOf(texts.labels[r] ?? null) >= 0);
+    if (known.length === 0)
+      throw new StrataError('empty_data', `no row of "${input}" has a class that the training data have.`, {
+        where: { column: params.target },
+      });
+    if (known.length < texts.texts.length)
+      ctx.log.warn(
+        {},
+        `${texts.texts.length - known.length} rows of "${input}" have a class that the training data lack`,
+      );
+    return encode(texts, known);
+  };
+  const all = encode(source, rows);
+  const parts = ctx.has('valid') ? { train: all, valid: await other('valid') } : hold(all, params, ctx.seed);
+
+  const model: TextModel = {
+    classes: classes.names,
+    buckets: params.buckets,
+    embeddingDim: params.embedding_dim,
+    hidden: params.hidden_layer_sizes,
+    dropout: params.dropout,
+    labelSmoothing: params.label_smoothing,
+    classWeights:
+      params.class_weight === 'balanced' ? balancedWeights(parts.train.labels, classes.names.length) : undefined,
+  };
+  const step = buildTrainStep((b) => textLoss(b, model), { optimizer: adamw({ weightDecay: params.weight_decay }) });
+  const steps = await phases(ctx);
+  const fitted = await steps.last('fit', (c) => train(c, step, model, parts, params));
+
+  const graph = textExport(model);
+  const bytes = modelBytes(graph, fitted.weights);
+  const measured: Record<string, number> = {};
+  let confusion: number[][] | undefined;
+  const measure = async (prefix: string, data: Labelled): Promise<void> => {
+    const p = await probabilities(ctx, bytes, model, data);
+    Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, classes.names.length)));
+    confusion = confusionMatrix(data.labels, argmaxRows(p, classes.names.length), classes.names.length);
+  };
+  if (parts.valid) await measure('valid', parts.valid);
+  if (ctx.has('test')) await measure('test', await other('test'));
+  const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...measured });
+  ctx.metrics(fitted.steps, metrics);
+
+  const parameters = parameterCount(step.parameters);
+  await ctx.output.model('model', await writeModel(ctx.workDir, bytes), {
+    format: 'strata-model/1',
+    task: 'classification',
+    recipe: 'language/text-classifier',
+    recipe_version: 1,
+    inputs: [{ name: params.text_column, datatype: 'BYTES', shape: [-1] }],
+    outputs: [
+      { name: 'label', datatype: 'BYTES', shape: [-1] },
+      { name: 'probabilities', datatype: 'FP32', shape: [-1, classes.names.length] },
+    ],
+    labels: [...classes.names],
+    target: params.target,
+    preprocess: spec,
+    metrics,
+    params,
+    seed: ctx.seed,
+    parameters,
+    opset: graph.opset,
+    ir_version: IR_VERSION,
+    quantization: null,
+    card: modelCard({
+      title: { en: `Text classifier of ${params.target}`, zh: `${params.target} 文本分类模型` },
+      purpose: {
+        en: `Tells the class in column \`${params.target}\` from the text in column \`${params.text_column}\`.`,
+        zh: `根据 \`${params.text_column}\` 列的文本判断 \`${params.target}\` 列的类别。`,
+      },
+      target: params.target,
+      rows: parts.train.ids.length,
+      inputs: [params.text_column],
+      classes: classes.names,
+      parameters,
+      metrics,
+      recipe: 'language/text-classifier',
+      seed: ctx.seed,
+    }),
+  });
+  await ctx.output.report('report', {
+    metrics,
+    classes: classes.names,
+    confusion_matrix: confusion ?? null,
+    confusion_of: ctx.has('test') ? 'test' : parts.valid ? 'valid' : null,
+    history: fitted.history,
+    best_epoch: fitted.epoch,
+    stopped_early: fitted.stoppedEarly,
+  });
+  return { ...metrics, epochs: fitted.history.length, best_epoch: fitted.epoch, classes: classes.names.length };
+}
+
+/** @throws StrataError `invalid_parameter` when no n-gram is asked for */
+function ngramsOf(p: TextClassifierParams): HashedNgrams {
+  if (p.word_ngrams[1] === 0 && p.char_ngrams[1] === 0)
+    throw new StrataError(
+      'invalid_parameter',
+      'word_ngrams and char_ngrams are both [0, 0]: there is nothing to read.',
+      {
+        where: { field: 'params.word_ngrams' },
+      },
+    );
+  return {
+    kind: 'hashed-ngrams',
+    buckets: p.buckets,
+    word_ngrams: p.word_ngrams,
+    char_ngrams: p.char_ngrams,
+    max_ngrams: p.max_ngrams,
+    lowercase: p.lowercase,
+  };
+}
+
+interface Texts {
+  readonly texts: readonly (string | null)[];
+  readonly labels: readonly (string | null)[];
+}
+
+/** Both columns as text, whatever types they were given. @throws StrataError `unknown_column` */
+async function readTexts(ctx: JobContext, input: string, p: TextClassifierParams): Promise<Texts> {
+  const { path, format } = await ctx.dataset(input);
+  const table = await loadColumns(path, format, {
+    columns: [p.text_column, p.target],
+    types: { [p.text_column]: 'text', [p.target]: 'category' },
+    signal: ctx.signal,
+  });
+  return { texts: textsOf(table, p.text_column), labels: textsOf(table, p.target) };
+}
+
+/** Keeps a share of the texts, of each class the same, for validation. */
+function hold(data: Labelled, p: TextClassifierParams, seed: number): { train: Labelled; valid: Labelled | undefined } {
+  if (p.validation_fraction === 0) return { train: data, valid: undefined };
+  const split = trainTestSplit(data.ids.length, {
+    testFraction: p.validation_fraction,
+    seed,
+    labels: [...data.labels],
+  });
+  const part = (at: Int32Array): Labelled => ({
+    ids: Array.from(at, (i) => data.ids[i] as Int32Array),
+    labels: Int32Array.from(at, (i) => data.labels[i] as number),
+  });
+  return { train: part(split.train), valid: part(split.test) };
+}
+
+/** Feeds of the texts' ids, padded to the longest of the batch; with `targets` their classes too. */
+function batchesOf(data: Labelled, targets: boolean): Batches {
+  return {
+    rows: data.ids.length,
+    feeds(rows) {
+      const { ids, shape } = padIds(Array.from(rows, (r) => data.ids[r] as Int32Array));
+      const labels = (): Int32Array => Int32Array.from(rows, (r) => data.labels[r] as number);
+      return { ids: tensor.int64(ids, shape), ...(targets ? { target: tensor.int64(labels(), [rows.length]) } : {}) };
+    },
+  };
+}
+
+async function train(
+  ctx: FitContext,
+  step: TrainStep,
+  model: TextModel,
+  { train: data, valid }: { train: Labelled; valid: Labelled | undefined },
+  p: TextClassifierParams,
+): Promise<FitResult> {
+  const n = model.classes.length;
+  const batches = Math.ceil(data.ids.length / p.batch_size);
+  const noise = ctx.rng.fork('dropout');
+  const evaluator =
+    valid && (await createEvaluator(textExport(model), { threads: ctx.threads, device: ctx.device.kind }));
+  try {
+    return await fit({
+      ctx,
+      step,
+      data: batchesOf(data, true),
+      epochs: p.epochs ?? Math.min(EPOCHS[1], Math.max(EPOCHS[0], Math.ceil(STEPS / batches))),
+      batchSize: p.batch_size,
+      schedule: schedule({ kind: p.lr_scheduler, learningRate: p.learning_rate }),
+      extraFeeds: (at, rows): Readonly<Record<string, Tensor>> =>
+        p.dropout === 0 ? {} : { [NOISE]: uniformNoise(noise.fork(`step ${at}`), [rows, p.embedding_dim]) },
+      ...(valid && evaluator
+        ? {
+            validation: {
+              evaluator,
+              data: batchesOf(valid, false),
+              output: 'probabilities',
+              score: (out: Float32Array) => ({
+                valid_loss: logLoss(valid.labels, out, n, model.classWeights),
+                valid_accuracy: accuracy(valid.labels, argmaxRows(out, n)),
+              }),
+              ...(p.early_stopping
+                ? {
+                    earlyStopping: {
+                      monitor: 'valid_loss',
+                      mode: 'min' as const,
+                      patience: p.n_iter_no_change,
+                      tolerance: p.tol,
+                    },
+                  }
+                : {}),
+            },
+          }
+        : {}),
+    });
+  } finally {
+    await evaluator?.release();
+  }
+}
+
+const ROWS = 256;
+
+/** Probabilities [rows, C] by the exported file itself: what is measured is what is served. */
+async function probabilities(
+  ctx: JobContext,
+  bytes: Uint8Array,
+  model: TextModel,
+  data: Labelled,
+): Promise<Float32Array> {
+  const n = model.classes.length;
+  const all = new Float32Array(data.ids.length * n);
+  const batches = batchesOf(data, false);
+  const session = await createSession(bytes, { threads: ctx.threads });
+  try {
+    for (let from = 0; from < batches.rows; from += ROWS) {
+      const rows = Int32Array.from({ length: Math.min(ROWS, batches.rows - from) }, (_, i) => from + i);
+      const out = await session.run(batches.feeds(rows), ['probabilities']);
+      all.set(float32Of(out['probabilities'], 'probabilities'), from * n);
+    }
+  } finally {
+    await session.release();
+  }
+  return all;
+}
