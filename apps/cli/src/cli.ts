@@ -38,20 +38,34 @@ async function manifestFor(api: Api, words: readonly string[]): Promise<RecipeMa
   return api.get<RecipeManifest>(`/api/recipes/${recipe.split('/').map(encodeURIComponent).join('/')}`);
 }
 
+/** `--max_iter 5` is `--max-iter 5`: parameters have underscores in the API and dashes here. */
+export const dashed = (argv: readonly string[]): string[] =>
+  argv.map((word) => word.replace(/^--[^=]*/, (flag) => flag.replaceAll('_', '-')));
+
+export interface Streams {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
 /** @returns the exit code */
-export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
+export async function run(
+  words: readonly string[],
+  signal: AbortSignal,
+  streams: Streams = { stdout: process.stdout, stderr: process.stderr },
+): Promise<number> {
+  const argv = dashed(words);
   const config = readConfig();
   const given = early(argv);
   const lang = given.lang === 'zh' || given.lang === 'en' ? given.lang : languageOf(config);
   const t = translator(lang);
-  const io = createIo({ json: given.json, lang, t, colour: !config.NO_COLOR });
+  const io = createIo({ json: given.json, lang, t, colour: !config.NO_COLOR, ...streams });
   try {
     const connection = connectionOf(config, given);
     const api = new Api(connection);
     const app: App = { io, api, config, connection, signal };
     const manifest = await manifestFor(api, given.words);
     const commands = [...sessionCommands, demo, ...jobCommands, ...modelCommands, ...dataCommands, ...mapCommands];
-    const y = yargs([...argv])
+    const y = yargs(argv)
       .scriptName('strata')
       .locale(lang === 'zh' ? 'zh_CN' : 'en')
       .parserConfiguration({ 'camel-case-expansion': false, 'parse-positional-numbers': false })
@@ -89,7 +103,10 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
         throw e && e.name !== 'YError' ? e : new CommandLineError(message ?? e?.message ?? '');
       })
       .exitProcess(false);
-    await y.parseAsync();
+    // the text of --help comes here, and goes where every result goes
+    await y.parseAsync(argv, {}, (_e: Error | undefined, _a: unknown, text: string) => {
+      if (text) streams.stdout.write(`${text}\n`);
+    });
     return EXIT.ok;
   } catch (e) {
     if (signal.aborted) return EXIT.interrupted;

@@ -28,10 +28,10 @@ export function createIo(options: {
   lang: Language;
   t: Translate;
   colour: boolean;
-  stdout?: NodeJS.WriteStream;
-  stderr?: NodeJS.WriteStream;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
 }): Io {
-  const { json, lang, t, stdout = process.stdout, stderr = process.stderr } = options;
+  const { json, lang, t, stdout, stderr } = options;
   const colour = options.colour && stdout.isTTY === true;
   const note = (line: string): void => void stderr.write(`${line}\n`);
   return {

@@ -12,10 +12,14 @@ export interface Page<T> {
 }
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
-const why = (e: unknown): string => {
-  const cause = e instanceof Error && e.cause instanceof Error ? e.cause : e;
-  return cause instanceof Error ? ('code' in cause ? String(cause.code) : cause.message) : String(cause);
-};
+/** The word that names a failure of the network best: `ECONNREFUSED`. */
+function why(e: unknown): string {
+  const has = (x: unknown, name: string): x is Record<string, unknown> =>
+    typeof x === 'object' && x !== null && name in x;
+  const root = has(e, 'cause') && e.cause ? e.cause : e;
+  if (has(root, 'code')) return String(root.code);
+  return has(root, 'message') ? String(root.message) : String(root);
+}
 
 const Brief = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() });
 

@@ -45,14 +45,12 @@ function paramOptions(y: Argv, flags: readonly Flag[], group: string): Argv {
     const about = [f.schema.description, `[${kindOf(f.schema)}]`].filter(Boolean).join(' ');
     const shown = f.schema.default === undefined ? {} : { defaultDescription: JSON.stringify(f.schema.default) };
     const name = cliName(f);
-    const alias = name.includes('-') ? { alias: name.replaceAll('-', '_') } : {};
     y = y.option(name, {
       // everything comes as text, so that the schema and not the parser decides what it means
       ...(isBoolean(f.schema) ? { type: 'boolean' as const } : { type: 'string' as const }),
       describe: about,
       group,
       ...shown,
-      ...alias,
     });
   }
   return y;
