@@ -26,7 +26,8 @@ export async function ensureRunning(root) {
   const dataDir = dataDirOf(root, process.env);
   const already = await runningOn(dataDir);
   if (already) return { url: already.url, dataDir, started: false };
-  const { npm_lifecycle_event: _, ...env } = process.env; // it shall outlive the npm that runs us
+  const env = { ...process.env };
+  delete env.npm_lifecycle_event; // it shall outlive the npm that runs us
   let logFile;
   let out = 'ignore';
   try {

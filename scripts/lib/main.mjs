@@ -49,6 +49,7 @@ const TASKS = {
     }
     return (await buildApps(root)) || node(root, [`benchmarks/${name}/bench.mjs`, ...args]);
   },
+  docs: async (root) => (await buildApps(root)) || node(root, ['tools/docs/write.mjs']),
   async proto(root) {
     const buf = (args) => node(root, ['node_modules/.bin/buf', 'generate', ...args]);
     return (await buf([])) || buf(['--template', 'buf.gen.onnx.yaml', '--path', 'proto/onnx.proto']);

@@ -1,0 +1,105 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { ERRORS } from '@strata/kernel';
+import type { ZodObject } from 'zod';
+
+const root = path.resolve(import.meta.dirname, '../../..');
+const read = (file: string): string => fs.readFileSync(path.join(root, file), 'utf8');
+/** Apps export nothing to import; their settings are read from the file itself. */
+const moduleAt = async (file: string): Promise<Record<string, unknown>> =>
+  (await import(path.join(root, file))) as Record<string, unknown>;
+const cellsOf = (line: string): string[] =>
+  line
+    .split(/(?<!\\)\|/)
+    .slice(1, -1)
+    .map((c) => c.trim());
+
+describe('docs/errors.md', () => {
+  const rows = read('docs/errors.md')
+    .split('\n')
+    .filter((l) => /^\| `[a-z_]+`/.test(l))
+    .map(cellsOf);
+
+  it('documents every code of the table, and no other', () => {
+    const documented = rows.map((r) => r[0]?.replaceAll('`', ''));
+    expect(documented.sort()).toEqual(Object.keys(ERRORS).sort());
+  });
+
+  it.each(Object.entries(ERRORS))('says of %s what the table says', (code, row) => {
+    const found = rows.find((r) => r[0] === `\`${code}\``) ?? [];
+    const [, http, grpc, retry, about] = found;
+    expect({ http, grpc, retry }).toEqual({
+      http: String(row.httpStatus),
+      grpc: String(row.grpcStatus),
+      retry: row.retryable ? 'yes' : 'no',
+    });
+    expect((about ?? '').length).toBeGreaterThan(30); // what it means and what to do
+  });
+});
+
+describe('docs/configuration.md', () => {
+  it('is what the schemas say (else: npm run docs)', async () => {
+    const { renderConfiguration, SERVICES_WITH_SETTINGS } = (await moduleAt('tools/docs/configuration.mjs')) as {
+      renderConfiguration: (schemas: Record<string, unknown>, cli: unknown, ports: unknown) => string;
+      SERVICES_WITH_SETTINGS: string[];
+    };
+    const schemas: Record<string, unknown> = {};
+    for (const app of SERVICES_WITH_SETTINGS) schemas[app] = (await moduleAt(`apps/${app}/src/config.ts`)).ConfigSchema;
+    const cli = (await moduleAt('apps/cli/src/config.ts')).ConfigSchema;
+    const { PORTS } = await moduleAt('tools/devstack/src/launcher/preflight.mjs');
+    // columns are padded in the file: compare the cells
+    const plain = (s: string): string[] =>
+      s
+        .split('\n')
+        .filter((l) => !/^\|[ -]+\|/.test(l) || !/^[|\s-]+$/.test(l))
+        .map((l) => (l.startsWith('|') ? cellsOf(l).join(' | ') : l.replaceAll(/[*_]/g, '').trim()))
+        .map((l) => l.replaceAll(/[*_]/g, ''));
+    expect(plain(read('docs/configuration.md'))).toEqual(plain(renderConfiguration(schemas, cli, PORTS)));
+    for (const [app, schema] of Object.entries(schemas))
+      for (const [name, type] of Object.entries((schema as ZodObject).shape))
+        expect({ app, name, described: Boolean((type as { description?: string }).description) }).toEqual({
+          app,
+          name,
+          described: true,
+        });
+  });
+});
+
+describe('the launcher', () => {
+  it('uses only codes of the error table', () => {
+    const dir = path.join(root, 'tools/devstack/src');
+    const sources = fs
+      .readdirSync(dir, { recursive: true, encoding: 'utf8' })
+      .filter((f) => f.endsWith('.mjs'))
+      .map((f) => fs.readFileSync(path.join(dir, f), 'utf8'))
+      .join('\n');
+    const codes = [...sources.matchAll(/new LauncherError\(\s*'([a-z_]+)'/g)].map((m) => m[1] ?? '');
+    expect(codes.length).toBeGreaterThan(10);
+    for (const code of codes) expect(Object.keys(ERRORS)).toContain(code);
+  });
+});
+
+describe('the command line’s exit codes', () => {
+  it('stand in docs/cli.md, each with its number', async () => {
+    const { EXIT } = (await moduleAt('apps/cli/src/exit-codes.ts')) as { EXIT: Record<string, number> };
+    const documented = [...read('docs/cli.md').matchAll(/^\| (\d+) +\|/gm)].map((m) => Number(m[1]));
+    expect(documented).toEqual(Object.values(EXIT));
+  });
+});
+
+describe('links between documents', () => {
+  const files = [
+    'README.md',
+    'CONTRIBUTING.md',
+    ...fs
+      .readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((f) => f.endsWith('.md'))
+      .map((f) => `docs/${f}`),
+  ];
+  it.each(files)('%s links only to what is there', (file) => {
+    const targets = [...read(file).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map((m) => m[1] ?? '');
+    const missing = targets.filter((t) => !fs.existsSync(path.resolve(root, path.dirname(file), t)));
+    expect(missing).toEqual([]);
+  });
+});
