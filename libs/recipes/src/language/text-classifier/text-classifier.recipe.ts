@@ -29,7 +29,7 @@ export default defineRecipe({
     en: 'Learns classes of texts from hashed n-grams of words and characters: small, fast, for English, Chinese and mixtures of them.',
     zh: '用词与字符的哈希 n-gram 学习文本类别：模型小、训练快，适用于英文、中文以及混合文本。',
   },
-  catalog: ['text-classification', 'natural-language-processing', 'supervised-learning'],
+  catalog: ['text-classification', 'classification', 'supervised-learning'],
   params: textClassifierParams,
   inputs: {
     train: { kind: 'dataset', description: { en: 'Texts with their classes', zh: '带类别的训练文本' } },
