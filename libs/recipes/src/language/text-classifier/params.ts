@@ -13,7 +13,7 @@ export const textClassifierParams = z.strictObject({
   word_ngrams: range(
     'Shortest and longest run of words; each Chinese character counts as a word; [0, 0]: none',
   ).default([1, 2]),
-  char_ngrams: range('Shortest and longest run of characters; [0, 0]: none').default([2, 4]),
+  char_ngrams: range('Shortest and longest run of characters; [0, 0]: none').default([1, 3]),
   max_ngrams: z
     .number()
     .int()
@@ -26,8 +26,9 @@ export const textClassifierParams = z.strictObject({
     .int()
     .min(256)
     .max(1_048_576)
-    .default(16_384)
-    .describe('Rows of the embedding table that n-grams are hashed into'),
+    .default(131_072)
+    .describe('Hash values that n-grams are told apart by; only those that occur are learned'),
+  min_df: z.number().int().min(1).default(2).describe('Texts that must have an n-gram for it to count'),
   embedding_dim: z.number().int().min(2).max(1024).default(16).describe('Numbers that stand for an n-gram'),
   hidden_layer_sizes: z
     .array(z.number().int().min(1).max(4096))
@@ -35,7 +36,7 @@ export const textClassifierParams = z.strictObject({
     .default([])
     .describe('Neurons of hidden layers between embedding and classes; [] is fastText'),
   dropout: z.number().min(0).lt(1).default(0.1).describe('Share of the averaged embedding that a step leaves out'),
-  learning_rate: z.number().positive().max(10).default(0.01).describe('Highest learning rate (AdamW)'),
+  learning_rate: z.number().positive().max(10).default(0.005).describe('Highest learning rate (AdamW)'),
   lr_scheduler: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the learning rate'),
   weight_decay: z.number().min(0).max(10).default(0).describe('Decoupled weight decay'),
   epochs: z
@@ -57,8 +58,11 @@ export const textClassifierParams = z.strictObject({
     .number()
     .min(0)
     .max(0.9)
-    .default(0.1)
-    .describe('Share of the training texts kept for validation when no validation set is given; 0: none'),
+    .nullable()
+    .default(null)
+    .describe(
+      'Share of the training texts kept for validation when no validation set is given; 0: none; null: 0.1, or none under 1000 texts',
+    ),
   early_stopping: z
     .boolean()
     .default(true)

@@ -25,7 +25,7 @@ import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { balancedWeights, classesOf } from '../../shared/classes.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
 import type { TextClassifierParams } from './params.js';
-import { NOISE, textExport, textLoss, type TextModel } from './text-classifier.model.js';
+import { NOISE, textExport, textLoss, vocabularyOf, type TextModel } from './text-classifier.model.js';
 
 /** Texts as ids of their n-grams, with their class. */
 interface Labelled {
@@ -35,6 +35,8 @@ interface Labelled {
 
 /** Steps that a training of unspecified length aims at. */
 const STEPS = 600;
+/** Fewer texts than this give a validation set too small to judge by: all of them train. */
+const TEXTS_TO_VALIDATE = 1000;
 const EPOCHS: readonly [number, number] = [8, 40];
 
 export async function run(ctx: JobContext, params: TextClassifierParams): Promise<Record<string, unknown>> {
@@ -67,11 +69,11 @@ export async function run(ctx: JobContext, params: TextClassifierParams): Promis
 
   const model: TextModel = {
     classes: classes.names,
-    buckets: params.buckets,
     embeddingDim: params.embedding_dim,
     hidden: params.hidden_layer_sizes,
     dropout: params.dropout,
     labelSmoothing: params.label_smoothing,
+    vocabulary: vocabularyOf(parts.train.ids, params.buckets, params.min_df),
     classWeights:
       params.class_weight === 'balanced' ? balancedWeights(parts.train.labels, classes.names.length) : undefined,
   };
@@ -180,9 +182,10 @@ async function readTexts(ctx: JobContext, input: string, p: TextClassifierParams
 
 /** Keeps a share of the texts, of each class the same, for validation. */
 function hold(data: Labelled, p: TextClassifierParams, seed: number): { train: Labelled; valid: Labelled | undefined } {
-  if (p.validation_fraction === 0) return { train: data, valid: undefined };
+  const share = p.validation_fraction ?? (data.ids.length < TEXTS_TO_VALIDATE ? 0 : 0.1);
+  if (share === 0) return { train: data, valid: undefined };
   const split = trainTestSplit(data.ids.length, {
-    testFraction: p.validation_fraction,
+    testFraction: share,
     seed,
     labels: [...data.labels],
   });
