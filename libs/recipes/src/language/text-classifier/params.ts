@@ -26,7 +26,7 @@ export const textClassifierParams = z.strictObject({
     .int()
     .min(256)
     .max(1_048_576)
-    .default(131_072)
+    .default(65_536)
     .describe('Hash values that n-grams are told apart by; only those that occur are learned'),
   min_df: z.number().int().min(1).default(2).describe('Texts that must have an n-gram for it to count'),
   embedding_dim: z.number().int().min(2).max(1024).default(16).describe('Numbers that stand for an n-gram'),

@@ -58,7 +58,12 @@ function bag(b: GraphBuilder, ids: Value, { vocabulary, embeddingDim }: TextMode
   const { rows, idf } = vocabulary;
   return b.scope('bag', () => {
     const { op } = b;
-    const at = op.Gather(b.initializer('rows', tensor('int32', [rows.length], rows)), ids); // [N, L]
+    // two bytes an id where they are enough: in a small model this table is the larger part
+    const stored =
+      idf.length <= 0x1_0000
+        ? tensor('uint16', [rows.length], Uint16Array.from(rows))
+        : tensor('int32', [rows.length], rows);
+    const at = op.Cast(op.Gather(b.initializer('rows', stored), ids), 'int32'); // [N, L]
     const vectors = embedding(b, at, { buckets: idf.length, dim: embeddingDim, name: 'ngrams', init: tableInit });
     const weights = op.Gather(b.initializer('idf', tensor('float32', [idf.length], idf)), at);
     const norm = op.Max(op.Sqrt(op.ReduceSumSquare(weights, { axes: [1], keepdims: true })), b.scalar(1));
