@@ -15,29 +15,6 @@ const cellsOf = (line: string): string[] =>
     .slice(1, -1)
     .map((c) => c.trim());
 
-describe('docs/errors.md', () => {
-  const rows = read('docs/errors.md')
-    .split('\n')
-    .filter((l) => /^\| `[a-z_]+`/.test(l))
-    .map(cellsOf);
-
-  it('documents every code of the table, and no other', () => {
-    const documented = rows.map((r) => r[0]?.replaceAll('`', ''));
-    expect(documented.sort()).toEqual(Object.keys(ERRORS).sort());
-  });
-
-  it.each(Object.entries(ERRORS))('says of %s what the table says', (code, row) => {
-    const found = rows.find((r) => r[0] === `\`${code}\``) ?? [];
-    const [, http, grpc, retry, about] = found;
-    expect({ http, grpc, retry }).toEqual({
-      http: String(row.httpStatus),
-      grpc: String(row.grpcStatus),
-      retry: row.retryable ? 'yes' : 'no',
-    });
-    expect((about ?? '').length).toBeGreaterThan(30); // what it means and what to do
-  });
-});
-
 describe('docs/configuration.md', () => {
   it('is what the schemas say (else: npm run docs)', async () => {
     const { renderConfiguration, SERVICES_WITH_SETTINGS } = (await moduleAt('tools/docs/configuration.mjs')) as {
