@@ -65,6 +65,17 @@ describe('the command line’s exit codes', () => {
   });
 });
 
+describe('docs/architecture.md', () => {
+  it('shows every project on its floor', () => {
+    const shown = [...read('docs/architecture.md').matchAll(/^\| (\d) +\| `([a-z]+\/[a-z0-9-]+)`/gm)];
+    const tagged = ['apps', 'libs', 'tools']
+      .flatMap((top) => fs.readdirSync(path.join(root, top)).map((name) => `${top}/${name}`))
+      .filter((dir) => fs.existsSync(path.join(root, dir, 'package.json')))
+      .map((dir) => `${dir} ${/"floor:(\d)"/.exec(read(`${dir}/package.json`))?.[1] ?? 'none'}`);
+    expect(shown.map(([, floor, dir]) => `${dir} ${floor}`).sort()).toEqual(tagged.sort());
+  });
+});
+
 describe('links between documents', () => {
   const files = [
     'README.md',
