@@ -53,3 +53,13 @@ CMD ["node", "--enable-source-maps", "apps/inference/dist/main.js"]
 
 FROM app AS compression
 CMD ["node", "--enable-source-maps", "apps/compression/dist/main.js"]
+
+# The WebGPU provider reaches the card through Vulkan: its loader, and the libraries that the driver's own part links to.
+FROM trainer AS trainer-gpu
+USER root
+RUN apt-get update -q \
+  && apt-get install -y -q --no-install-recommends libvulkan1 libegl1 libx11-6 libxext6 \
+  && rm -rf /var/lib/apt/lists/*
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
+USER node
