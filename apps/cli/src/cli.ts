@@ -65,6 +65,7 @@ export async function run(
     const app: App = { io, api, config, connection, signal };
     const manifest = await manifestFor(api, given.words);
     const commands = [...sessionCommands, demo, ...jobCommands, ...modelCommands, ...dataCommands, ...mapCommands];
+    const completing = argv.includes('--get-yargs-completions');
     const y = yargs(argv)
       .scriptName('strata')
       .locale(lang === 'zh' ? 'zh_CN' : 'en')
@@ -83,11 +84,13 @@ export async function run(
       .completion(
         'get-completions',
         false,
-        (_current: string, parsed: { _?: unknown[] }, useYargs: () => void, done: (words: string[]) => void) => {
-          const typed = (parsed._ ?? []).map(String).slice(1); // the first word is the program itself
+        (current: string, parsed: { _?: unknown[] }, useYargs: () => void, done: (words: string[]) => void) => {
+          const typed = (parsed._ ?? []).map(String).filter((w) => w !== '');
+          // of the word that is being typed
+          const position = current === '' ? typed.length : typed.length - 1;
           const signalled = AbortSignal.timeout(1500);
           const late = new Promise<string[]>((r) => signalled.addEventListener('abort', () => r([])));
-          void Promise.race([remoteWords(api, typed[0], typed.length - 1), late]).then((found) => {
+          void Promise.race([remoteWords(api, typed[0], position), late]).then((found) => {
             if (found.length) done(found);
             else useYargs();
           });
@@ -100,6 +103,7 @@ export async function run(
       .version(false)
       .wrap(Math.min(110, io.columns))
       .fail((message: string | null, e: Error | undefined) => {
+        if (completing) return; // a call that is still being typed is not wrong
         throw e && e.name !== 'YError' ? e : new CommandLineError(message ?? e?.message ?? '');
       })
       .exitProcess(false);

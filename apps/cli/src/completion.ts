@@ -5,7 +5,7 @@ const BASH = `###-begin-strata-completions-###
 _strata_completions() {
   local cur words
   cur="\${COMP_WORDS[COMP_CWORD]}"
-  mapfile -t COMPREPLY < <(compgen -W "$(strata --get-yargs-completions "\${COMP_WORDS[@]}" 2>/dev/null)" -- "$cur")
+  mapfile -t COMPREPLY < <(compgen -W "$(strata --get-yargs-completions "\${COMP_WORDS[@]:1}" 2>/dev/null)" -- "$cur")
   [ \${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$cur"))
 }
 complete -o filenames -F _strata_completions strata
@@ -17,7 +17,7 @@ const ZSH = `#compdef strata
 _strata_completions() {
   local -a reply
   local si=$IFS
-  IFS=$'\\n' reply=($(COMP_CWORD="$((CURRENT-1))" COMP_LINE="$BUFFER" COMP_POINT="$CURSOR" strata --get-yargs-completions "\${words[@]}" 2>/dev/null | sed 's/:.*//'))
+  IFS=$'\\n' reply=($(COMP_CWORD="$((CURRENT-1))" COMP_LINE="$BUFFER" COMP_POINT="$CURSOR" strata --get-yargs-completions "\${words[@]:1}" 2>/dev/null | sed 's/:.*//'))
   IFS=$si
   if [[ \${#reply} -gt 0 ]]; then compadd -a reply; else _files; fi
 }
