@@ -76,6 +76,20 @@ describe('docs/architecture.md', () => {
   });
 });
 
+describe('docs/adding-a-recipe.md', () => {
+  const listings = [...read('docs/adding-a-recipe.md').matchAll(/^`{3,}diff\n\+\+\+ (\S+)\n((?:\+.*\n)+)`{3,}$/gm)];
+  it('walks through a whole recipe', () => {
+    const shown = listings.map(([, file]) => path.basename(file ?? ''));
+    expect(shown.sort()).toEqual(fs.readdirSync(path.join(root, 'libs/recipes/src/data/split')).sort());
+  });
+  it.each(listings.map(([, file, lines]) => ({ file: file ?? '', lines: lines ?? '' })))(
+    'shows $file as it is',
+    ({ file, lines }) => {
+      expect(read(file)).toContain(lines.replaceAll(/^\+/gm, ''));
+    },
+  );
+});
+
 describe('links between documents', () => {
   const files = [
     'README.md',
