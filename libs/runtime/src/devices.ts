@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Device } from '@strata/contracts';
+import type { Device } from '@strata/contracts';
 
 // Extensions for which the runtime has kernels of their own: results may differ in the last bits between processors that
 // differ in one of these.
@@ -30,6 +30,7 @@ const binaries = (): string =>
 const PROBE_MODEL = 'CAo6OQoOCgF4CgF4EgF5IgNBZGQSBXByb2JlWg8KAXgSCgoICAESBAoCCAJiDwoBeRIKCggIARIECgIIAkICEBU=';
 
 const PROBE = `
+process.env.ORT_DISABLE_TELEMETRY = '1';
 const ort = require(process.argv[1]);
 const model = Buffer.from(process.argv[3], 'base64');
 ort.InferenceSession.create(model, { executionProviders: [process.argv[2]], logSeverityLevel: 4, intraOpNumThreads: 1 })
@@ -45,7 +46,7 @@ function probe(kind: 'webgpu' | 'cuda'): Promise<boolean> {
     execFile(
       process.execPath,
       ['-e', PROBE, '--', entry, kind, PROBE_MODEL],
-      { timeout: 20_000, killSignal: 'SIGKILL', env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' } },
+      { timeout: 20_000, killSignal: 'SIGKILL' },
       (error, stdout) => resolve(error === null && stdout.includes('usable')),
     );
   });

@@ -90,7 +90,7 @@ const BEST = 'best/';
  * @throws StrataError `diverged`, `checkpoint_mismatch`, `empty_data`
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { ctx, step, data, epochs, batchSize, schedule, validation } = options;
+  const { ctx, step, data, epochs, batchSize, schedule } = options;
   if (data.rows === 0) throw new StrataError('empty_data', 'there is no row to train on');
   const batches = Math.ceil(data.rows / batchSize);
   const total = batches * epochs;

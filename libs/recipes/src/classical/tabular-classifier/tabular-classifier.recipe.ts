@@ -53,5 +53,14 @@ export default defineRecipe({
     inputs: { train: { format: 'csv', dataset: smokeRows, target: 'kind' } },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'test_accuracy',
+    value: 0.8573,
+    tolerance: 0.005,
+    data: 'adult-income, its own test file',
+    command: 'npm test -- -p @strata/recipes',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./tabular-classifier.run.js'),
 });

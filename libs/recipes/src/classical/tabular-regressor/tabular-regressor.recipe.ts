@@ -50,5 +50,14 @@ export default defineRecipe({
     inputs: { train: { format: 'csv', dataset: smokeRows, target: 'price' } },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'test_rmse',
+    value: 48_959,
+    tolerance: 2_000,
+    data: 'california-housing, a held-out fifth',
+    command: 'npm test -- -p @strata/recipes',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./tabular-regressor.run.js'),
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { DatasetFormat } from '@strata/contracts';
-import type { Table } from '@strata/data';
+import type { Table, TableColumn } from '@strata/data';
 import { GraphBuilder, toOnnx } from '@strata/graph';
 import { silentLogger } from '@strata/kernel';
 import { createSession, tensor } from '@strata/runtime';
@@ -9,18 +9,12 @@ import { chooseFeatures, encodeRows, planFeatures, type TabularPlan } from './pl
 
 function tableOf(numbers: Record<string, number[]>, texts: Record<string, (string | null)[]>): Table {
   const rows = (Object.values(numbers)[0] ?? Object.values(texts)[0] ?? []).length;
-  return {
-    rows,
-    lines: new Uint32Array(rows),
-    columns: new Map([
-      ...Object.entries(numbers).map(
-        ([name, v]) => [name, { kind: 'number', name, type: 'number', values: Float32Array.from(v) }] as const,
-      ),
-      ...Object.entries(texts).map(
-        ([name, values]) => [name, { kind: 'text', name, type: 'category', values }] as const,
-      ),
-    ]),
-  };
+  const columns = new Map<string, TableColumn>();
+  for (const [name, v] of Object.entries(numbers))
+    columns.set(name, { kind: 'number', name, type: 'number', values: Float32Array.from(v) });
+  for (const [name, values] of Object.entries(texts))
+    columns.set(name, { kind: 'text', name, type: 'category', values });
+  return { rows, lines: new Uint32Array(rows), columns };
 }
 const every = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i);
 

@@ -60,5 +60,14 @@ export default defineRecipe({
     inputs: { train: { format: 'csv', dataset: smokeRows, target: 'label' } },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'test_accuracy',
+    value: 0.9892,
+    tolerance: 0.008,
+    data: 'sms-spam, a held-out fifth',
+    command: 'npm test -- -p @strata/recipes',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./text-classifier.run.js'),
 });
