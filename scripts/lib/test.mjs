@@ -1,8 +1,8 @@
-// `npm test`: types, lint and every test, and at the end one line with the real counts.
+// `npm test`: types, format, lint and every test, and at the end one line with the real counts.
 import fs from 'node:fs';
 import path from 'node:path';
 import { buildApps, checkTypes } from './build.mjs';
-import { nx } from './exec.mjs';
+import { node, nx } from './exec.mjs';
 
 // tools/jest-counts.mjs writes one file for each run of a project's tests; nx caches it with the run
 const RESULTS = 'node_modules/.cache/strata-tests';
@@ -34,6 +34,9 @@ export async function test(root, args) {
   };
   await step('build', () => buildApps(root));
   await step('types', () => checkTypes(root));
+  await step('format', () =>
+    node(root, ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.']),
+  );
   const many = (...extra) => nx(root, ['run-many', '--output-style=static', ...extra, ...args]);
   if (args.some((a) => a === '-t' || a.startsWith('--target'))) await step('lint and tests', () => many());
   else {

@@ -119,7 +119,7 @@ const ADULT =
     async ({ file, target, features }) => {
       const run = await step('classical/tabular-classifier', { target, features, cv: 5 }, { train: await data(file) });
       console.log(`${file}: ${JSON.stringify(run.result)}`);
-    expect(figure(run.result, 'cv_accuracy')).toBeGreaterThanOrEqual(0.95);
+      expect(figure(run.result, 'cv_accuracy')).toBeGreaterThanOrEqual(0.95);
     },
     300_000,
   );
