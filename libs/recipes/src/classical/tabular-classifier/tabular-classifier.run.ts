@@ -8,7 +8,6 @@ import {
   classificationMetrics,
   confusionMatrix,
   createEvaluator,
-  fit,
   logLoss,
   phases,
   type FitContext,
@@ -19,17 +18,10 @@ import { balancedWeights, classesOf, type Classes } from '../../shared/classes.j
 import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
 import { readInput, runRaw } from '../tabular/columns.js';
+import { fitTabular } from '../tabular/fit.js';
 import type { ClassifierParams } from '../tabular/params.js';
 import { chooseFeatures, encodeRows, planFeatures } from '../tabular/plan.js';
-import {
-  allRows,
-  courseOf,
-  noiseFeeds,
-  optimizerOf,
-  rowsWithTarget,
-  tabularBatches,
-  validationShare,
-} from '../tabular/training.js';
+import { allRows, optimizerOf, rowsWithTarget, tabularBatches, validationShare } from '../tabular/training.js';
 import {
   classifierExport,
   classifierLoss,
@@ -244,48 +236,33 @@ async function train(
     ...(params.clip_norm === null ? {} : { clipNorm: params.clip_norm }),
   });
   const predict = classifierPrediction(model);
-  const evaluator = valid && (await createEvaluator(predict, { threads: ctx.threads, device: ctx.device.kind }));
-  try {
-    const course = courseOf(params, data.rows.length);
-    const fitted = await fit({
-      ctx,
-      step,
-      data: tabularBatches(plan, encodeRows(plan, data.table, data.rows), (rows) => ({
-        target: tensor.int64(
-          Int32Array.from(rows, (r) => data.labels[r] as number),
-          [rows.length],
-        ),
-      })),
-      ...course,
-      extraFeeds: noiseFeeds(params, ctx.rng),
-      ...(valid && evaluator
-        ? {
-            validation: {
-              evaluator,
-              data: tabularBatches(plan, encodeRows(plan, valid.table, valid.rows)),
-              output: 'probabilities',
-              score: (p: Float32Array) => ({
-                valid_loss: logLoss(valid.labels, p, n, classWeights),
-                valid_accuracy: accuracy(valid.labels, argmaxRows(p, n)),
-              }),
-              ...(params.early_stopping
-                ? {
-                    earlyStopping: {
-                      monitor: 'valid_loss',
-                      mode: 'min' as const,
-                      patience: course.patience,
-                      tolerance: params.tol,
-                    },
-                  }
-                : {}),
-            },
-          }
-        : {}),
-    });
-    return { model, fitted, parameters: step.parameters, predict };
-  } finally {
-    await evaluator?.release();
-  }
+  const fitted = await fitTabular({
+    ctx,
+    params,
+    plan,
+    step,
+    predict,
+    data,
+    targets: (rows) => ({
+      target: tensor.int64(
+        Int32Array.from(rows, (r) => data.labels[r] as number),
+        [rows.length],
+      ),
+    }),
+    ...(valid
+      ? {
+          valid: {
+            ...valid,
+            output: 'probabilities',
+            score: (p) => ({
+              valid_loss: logLoss(valid.labels, p, n, classWeights),
+              valid_accuracy: accuracy(valid.labels, argmaxRows(p, n)),
+            }),
+          },
+        }
+      : {}),
+  });
+  return { model, fitted, parameters: step.parameters, predict };
 }
 
 /** Probabilities [rows, C] by the exported file itself, from raw columns: what is measured is what is served. */

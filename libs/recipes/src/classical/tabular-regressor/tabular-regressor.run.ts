@@ -6,7 +6,6 @@ import { createSession, float32Of, tensor } from '@strata/runtime';
 import {
   buildTrainStep,
   createEvaluator,
-  fit,
   phases,
   r2,
   regressionMetrics,
@@ -17,16 +16,10 @@ import {
 import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
 import { readInput, runRaw } from '../tabular/columns.js';
+import { fitTabular } from '../tabular/fit.js';
 import type { RegressorParams } from '../tabular/params.js';
 import { chooseFeatures, encodeRows, planFeatures } from '../tabular/plan.js';
-import {
-  courseOf,
-  noiseFeeds,
-  optimizerOf,
-  rowsWithTarget,
-  tabularBatches,
-  validationShare,
-} from '../tabular/training.js';
+import { optimizerOf, rowsWithTarget, tabularBatches, validationShare } from '../tabular/training.js';
 import { regressorExport, regressorLoss, regressorPrediction, type RegressorModel } from './tabular-regressor.model.js';
 
 /** Rows of a table that have a target value, and that value. */
@@ -203,46 +196,31 @@ async function train(
     ...(params.clip_norm === null ? {} : { clipNorm: params.clip_norm }),
   });
   const predict = regressorPrediction(model);
-  const evaluator = valid && (await createEvaluator(predict, { threads: ctx.threads, device: ctx.device.kind }));
-  try {
-    const course = courseOf(params, data.rows.length);
-    const fitted = await fit({
-      ctx,
-      step,
-      data: tabularBatches(plan, encodeRows(plan, data.table, data.rows), (rows) => ({
-        target: tensor.float32(
-          Float32Array.from(rows, (r) => ((data.values[r] as number) - target.mean) / target.scale),
-          [rows.length, 1],
-        ),
-      })),
-      ...course,
-      extraFeeds: noiseFeeds(params, ctx.rng),
-      ...(valid && evaluator
-        ? {
-            validation: {
-              evaluator,
-              data: tabularBatches(plan, encodeRows(plan, valid.table, valid.rows)),
-              output: 'prediction',
-              // squared error in standard deviations of the target, the unit of the training loss
-              score: (y: Float32Array) => ({ valid_loss: (rmse(valid.values, y) / target.scale) ** 2 }),
-              ...(params.early_stopping
-                ? {
-                    earlyStopping: {
-                      monitor: 'valid_loss',
-                      mode: 'min' as const,
-                      patience: course.patience,
-                      tolerance: params.tol,
-                    },
-                  }
-                : {}),
-            },
-          }
-        : {}),
-    });
-    return { model, fitted, parameters: step.parameters, predict };
-  } finally {
-    await evaluator?.release();
-  }
+  const fitted = await fitTabular({
+    ctx,
+    params,
+    plan,
+    step,
+    predict,
+    data,
+    targets: (rows) => ({
+      target: tensor.float32(
+        Float32Array.from(rows, (r) => ((data.values[r] as number) - target.mean) / target.scale),
+        [rows.length, 1],
+      ),
+    }),
+    ...(valid
+      ? {
+          valid: {
+            ...valid,
+            output: 'prediction',
+            // squared error in standard deviations of the target, the unit of the training loss
+            score: (y) => ({ valid_loss: (rmse(valid.values, y) / target.scale) ** 2 }),
+          },
+        }
+      : {}),
+  });
+  return { model, fitted, parameters: step.parameters, predict };
 }
 
 /** Predictions by the exported file itself, from raw columns: what is measured is what is served. */
