@@ -4,7 +4,7 @@ import { newId, StrataError } from '@strata/kernel';
 import type { Selectable } from 'kysely';
 import { Database } from '../db/database.js';
 import type { ApiKeyTable, Db } from '../db/tables.js';
-import { type Page, pageOf } from '../http/paging.js';
+import { type Page, readPage } from '../http/paging.js';
 import { KeyCache } from './key-cache.js';
 import { type NewSecret, newSecret } from './secret.js';
 
@@ -67,16 +67,8 @@ export class KeysService {
     return insertKey(this.db.kysely, tenantId, key);
   }
 
-  async list(tenantId: string, query: ListQuery): Promise<Page<KeyView>> {
-    const rows = await this.db.kysely
-      .selectFrom('api_key')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .$if(query.after !== undefined, (q) => q.where('id', '<', query.after ?? ''))
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    return pageOf(rows, query.limit, (row) => keyView(row));
+  list(tenantId: string, query: ListQuery): Promise<Page<KeyView>> {
+    return readPage(this.rows(tenantId), query, (rows) => rows.map((row) => keyView(row)));
   }
 
   async get(tenantId: string, id: string): Promise<KeyView> {
@@ -121,13 +113,12 @@ export class KeysService {
   }
 
   private async row(tenantId: string, id: string): Promise<KeyRow> {
-    const row = await this.db.kysely
-      .selectFrom('api_key')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .where('id', '=', id)
-      .executeTakeFirst();
+    const row = await this.rows(tenantId).where('id', '=', id).executeTakeFirst();
     if (!row) throw new StrataError('not_found', `there is no key ${id}`);
     return row;
+  }
+
+  private rows(tenantId: string) {
+    return this.db.kysely.selectFrom('api_key').selectAll().where('tenant_id', '=', tenantId);
   }
 }

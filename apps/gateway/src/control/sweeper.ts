@@ -4,18 +4,20 @@ import { KeyCache } from '../auth/key-cache.js';
 import { CONFIG, type Config } from '../config.js';
 import { Database } from '../db/database.js';
 import { JobChanges } from '../jobs/changes.js';
+import type { JobDraft } from '../jobs/draft.js';
 import { Reconciler } from './reconciler.js';
 
 const EVERY_MS = 1_000;
 const SLOW_EVERY_MS = 15_000;
 const IDEMPOTENCY_HOURS = 24;
 const FORGET_WORKER_DAYS = 7;
+const MOST_AT_ONCE = 500;
 
 /** Looks after what nobody reports: workers that went silent, cancellations that were not confirmed, jobs that the queue forgot. */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly timers: NodeJS.Timeout[] = [];
-  private readonly running = new Set<Promise<void>>();
+  private readonly sweeps = new Set<Promise<void>>();
   private readonly started = Date.now();
   private readonly log = new Logger(Sweeper.name);
 
@@ -42,7 +44,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   async beforeApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
-    await Promise.all(this.running);
+    await Promise.all(this.sweeps);
   }
 
   /** The queue itself gives the jobs of a lost worker to another one, once their locks run out; here their rows follow. */
@@ -56,12 +58,8 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       .returning('id')
       .execute();
     for (const { id } of lost) this.log.warn({ worker: id }, 'a worker is lost');
-    const jobs = await this.db.kysely
-      .selectFrom('job')
+    const jobs = await this.running()
       .leftJoin('worker', 'worker.id', 'job.worker_id')
-      .select('job.id')
-      .where('job.state', '=', 'running')
-      .where('job.ended_at', 'is', null)
       .where('job.running_since', '<', silent)
       .where((e) =>
         e.or([
@@ -69,45 +67,47 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
           e.and([e('worker.state', '=', 'offline'), e('worker.last_seen_at', '<', silent)]),
         ]),
       )
-      .limit(500)
       .execute();
-    if (!jobs.length) return;
-    await this.changes.change(
-      jobs.map((j) => j.id),
-      (drafts) => {
-        for (const draft of drafts.values()) {
-          const { row } = draft;
-          if (row.state !== 'running') continue;
-          const now = new Date();
-          const pause = row.pause_requested_at !== null;
-          if (row.cancel_requested_at) {
-            draft.to('cancelled', 'as requested; its worker is lost', now);
-            continue;
-          }
-          draft.to('queued', `worker_lost: worker ${row.worker_id ?? '?'} is lost`, now);
-          if (pause) draft.to('paused', 'as requested', now);
-        }
-      },
-    );
+    await this.settle(jobs, (draft) => {
+      const { row } = draft;
+      const now = new Date();
+      const pause = row.pause_requested_at !== null;
+      if (row.cancel_requested_at) {
+        draft.to('cancelled', 'as requested; its worker is lost', now);
+        return;
+      }
+      draft.to('queued', `worker_lost: worker ${row.worker_id ?? '?'} is lost`, now);
+      if (pause) draft.to('paused', 'as requested', now);
+    });
   }
 
   async endUnconfirmedCancellations(): Promise<void> {
     const seconds = this.config.CANCEL_TIMEOUT_S;
-    const jobs = await this.db.kysely
-      .selectFrom('job')
-      .select('id')
-      .where('state', '=', 'running')
-      .where('ended_at', 'is', null)
-      .where('cancel_requested_at', '<', sql<Date>`now() - ${seconds} * interval '1 second'`)
-      .limit(500)
+    const jobs = await this.running()
+      .where('job.cancel_requested_at', '<', sql<Date>`now() - ${seconds} * interval '1 second'`)
       .execute();
+    await this.settle(jobs, (draft) => {
+      if (draft.row.cancel_requested_at)
+        draft.to('cancelled', `as requested; its worker did not confirm within ${seconds} s`, new Date());
+    });
+  }
+
+  private running() {
+    return this.db.kysely
+      .selectFrom('job')
+      .select('job.id')
+      .where('job.state', '=', 'running')
+      .where('job.ended_at', 'is', null)
+      .limit(MOST_AT_ONCE);
+  }
+
+  /** Changes jobs that were found, as far as they still run when they are locked. */
+  private async settle(jobs: readonly { id: string }[], work: (draft: JobDraft) => void): Promise<void> {
     if (!jobs.length) return;
     await this.changes.change(
       jobs.map((j) => j.id),
       (drafts) => {
-        for (const draft of drafts.values())
-          if (draft.row.state === 'running' && draft.row.cancel_requested_at)
-            draft.to('cancelled', `as requested; its worker did not confirm within ${seconds} s`, new Date());
+        for (const draft of drafts.values()) if (draft.row.state === 'running') work(draft);
       },
     );
   }
@@ -129,9 +129,9 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
         .catch((e: unknown) => this.log.warn({ err: e }, 'a sweep failed; the next one tries again'))
         .finally(() => {
           busy = false;
-          this.running.delete(run);
+          this.sweeps.delete(run);
         });
-      this.running.add(run);
+      this.sweeps.add(run);
     }, ms);
     this.timers.push(timer);
   }

@@ -17,7 +17,7 @@ import { Database } from '../db/database.js';
 import { json } from '../db/json.js';
 import type { Trx } from '../db/tables.js';
 import { FilesService } from '../files/files.service.js';
-import { type Page, pageOf } from '../http/paging.js';
+import { type Page, readPage } from '../http/paging.js';
 import { ARTIFACTS } from '../platform/platform.module.js';
 import { withScratch } from '../platform/scratch.js';
 import { DatasetRegistrar, type OutputOrigin } from '../resources.js';
@@ -79,28 +79,13 @@ export class DatasetsService extends DatasetRegistrar {
     return datasetView(row);
   }
 
-  async list(tenantId: string, query: z.output<typeof ListQuery>): Promise<Page<DatasetView>> {
-    const rows = await this.db.kysely
-      .selectFrom('dataset')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .where('deleted_at', 'is', null)
-      .$if(query.after !== undefined, (q) => q.where('id', '<', query.after ?? ''))
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    return pageOf(rows, query.limit, datasetView);
+  list(tenantId: string, query: z.output<typeof ListQuery>): Promise<Page<DatasetView>> {
+    return readPage(this.rows(tenantId), query, (rows) => rows.map(datasetView));
   }
 
   /** @throws StrataError `not_found`, also for a dataset of another tenant */
   async row(tenantId: string, id: string): Promise<DatasetRow> {
-    const row = await this.db.kysely
-      .selectFrom('dataset')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-      .executeTakeFirst();
+    const row = await this.rows(tenantId).where('id', '=', id).executeTakeFirst();
     if (!row) throw new StrataError('not_found', `there is no dataset ${id}: make one with POST /api/datasets`);
     return row;
   }
@@ -153,5 +138,13 @@ export class DatasetsService extends DatasetRegistrar {
       })
       .execute();
     return id;
+  }
+
+  private rows(tenantId: string) {
+    return this.db.kysely
+      .selectFrom('dataset')
+      .selectAll()
+      .where('tenant_id', '=', tenantId)
+      .where('deleted_at', 'is', null);
   }
 }

@@ -6,7 +6,7 @@ import { newId, StrataError } from '@strata/kernel';
 import type { z } from 'zod';
 import { CONFIG, type Config } from '../config.js';
 import { Database } from '../db/database.js';
-import { type Page, pageOf } from '../http/paging.js';
+import { type Page, readPage } from '../http/paging.js';
 import { ARTIFACTS } from '../platform/platform.module.js';
 import { type FileRow, fileView } from './file.table.js';
 import { limited } from './limit.js';
@@ -63,28 +63,13 @@ export class FilesService {
     return fileView(await this.row(tenantId, id));
   }
 
-  async list(tenantId: string, query: z.output<typeof ListQuery>): Promise<Page<FileView>> {
-    const rows = await this.db.kysely
-      .selectFrom('file')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .where('deleted_at', 'is', null)
-      .$if(query.after !== undefined, (q) => q.where('id', '<', query.after ?? ''))
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    return pageOf(rows, query.limit, fileView);
+  list(tenantId: string, query: z.output<typeof ListQuery>): Promise<Page<FileView>> {
+    return readPage(this.rows(tenantId), query, (rows) => rows.map(fileView));
   }
 
   /** @throws StrataError `not_found`, also for a file of another tenant */
   async row(tenantId: string, id: string): Promise<FileRow> {
-    const row = await this.db.kysely
-      .selectFrom('file')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-      .executeTakeFirst();
+    const row = await this.rows(tenantId).where('id', '=', id).executeTakeFirst();
     if (!row) throw new StrataError('not_found', `there is no file ${id}: upload it with POST /api/files`);
     return row;
   }
@@ -94,5 +79,13 @@ export class FilesService {
     const row = await this.row(tenantId, id);
     await this.db.kysely.updateTable('file').set({ deleted_at: new Date() }).where('id', '=', row.id).execute();
     return fileView(row);
+  }
+
+  private rows(tenantId: string) {
+    return this.db.kysely
+      .selectFrom('file')
+      .selectAll()
+      .where('tenant_id', '=', tenantId)
+      .where('deleted_at', 'is', null);
   }
 }

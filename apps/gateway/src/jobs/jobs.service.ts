@@ -3,7 +3,7 @@ import { type CreateJob, JobState, type JobView, ListQuery } from '@strata/contr
 import { StrataError } from '@strata/kernel';
 import { z } from 'zod';
 import { Database } from '../db/database.js';
-import { type Page, pageOf } from '../http/paging.js';
+import { type Page, readPage } from '../http/paging.js';
 import { JobChanges } from './changes.js';
 import { findByIdempotency, idempotencyOf } from './idempotency.js';
 import { JobPlanner, type Origin } from './planner.js';
@@ -71,19 +71,14 @@ export class JobsService {
     return { ...jobView(row), transitions };
   }
 
-  async list(tenantId: string, query: ListJobs): Promise<Page<JobView>> {
+  list(tenantId: string, query: ListJobs): Promise<Page<JobView>> {
     let rows = this.db.kysely.selectFrom('job').selectAll().where('tenant_id', '=', tenantId);
-    if (query.after !== undefined) rows = rows.where('id', '<', query.after);
     if (query.state) rows = rows.where('state', 'in', query.state);
     if (query.recipe !== undefined) rows = rows.where('recipe', '=', query.recipe);
     if (query.pipeline !== undefined) rows = rows.where('pipeline_id', '=', query.pipeline);
     if (query.created_after !== undefined) rows = rows.where('created_at', '>=', new Date(query.created_after));
     if (query.created_before !== undefined) rows = rows.where('created_at', '<', new Date(query.created_before));
-    const found = await rows
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    return pageOf(found, query.limit, jobView);
+    return readPage(rows, query, (found) => found.map(jobView));
   }
 
   /** A job that takes outputs of other jobs: its own transaction, for it must not miss their end. */

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { Database } from '../db/database.js';
 import { json } from '../db/json.js';
 import type { Trx } from '../db/tables.js';
-import { type Page, pageOf } from '../http/paging.js';
+import { type Page, readPage } from '../http/paging.js';
 import { ModelRegistrar, type OutputOrigin } from '../resources.js';
 import type { ModelRow, VersionRow } from './model.table.js';
 import { DEPLOYED, isVersionId, LATEST, parseRef, type Selector } from './ref.js';
@@ -31,17 +31,9 @@ export class ModelsService extends ModelRegistrar {
     super();
   }
 
-  async list(tenantId: string, query: z.output<typeof ListQuery>): Promise<Page<ModelView>> {
-    const rows = await this.db.kysely
-      .selectFrom('model')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .$if(query.after !== undefined, (q) => q.where('id', '<', query.after ?? ''))
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    const page = pageOf(rows, query.limit, (row) => row);
-    return { ...page, data: await this.views(page.data) };
+  list(tenantId: string, query: z.output<typeof ListQuery>): Promise<Page<ModelView>> {
+    const mine = this.db.kysely.selectFrom('model').selectAll().where('tenant_id', '=', tenantId);
+    return readPage(mine, query, (rows) => this.views(rows));
   }
 
   async get(tenantId: string, name: string): Promise<ModelView> {
@@ -52,23 +44,18 @@ export class ModelsService extends ModelRegistrar {
 
   async versions(tenantId: string, name: string, query: z.output<typeof ListQuery>): Promise<Page<ModelVersionView>> {
     const model = await this.model(tenantId, name);
-    const rows = await this.db.kysely
+    const aliases = await this.aliases([model.id]);
+    const its = this.db.kysely
       .selectFrom('model_version')
       .selectAll()
       .where('model_id', '=', model.id)
-      .where('deleted_at', 'is', null)
-      .$if(query.after !== undefined, (q) => q.where('id', '<', query.after ?? ''))
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    const aliases = await this.aliases([model.id]);
-    return pageOf(rows, query.limit, (row) => versionView(row, model.name, aliasesTo(aliases, row)));
+      .where('deleted_at', 'is', null);
+    return readPage(its, query, (rows) => rows.map((row) => versionView(row, name, aliasesTo(aliases, row))));
   }
 
   async version(tenantId: string, name: string, selector: Selector): Promise<ModelVersionView> {
-    const model = await this.model(tenantId, name);
-    const row = await this.select(model, selector);
-    return versionView(row, model.name, aliasesTo(await this.aliases([model.id]), row));
+    const row = await this.select(tenantId, name, selector);
+    return versionView(row, name, aliasesTo(await this.aliases([row.model_id]), row));
   }
 
   /** Points an alias to a version, whether it existed or not. */
@@ -81,11 +68,10 @@ export class ModelsService extends ModelRegistrar {
           where: { field: 'alias' },
         },
       );
-    const model = await this.model(tenantId, name);
-    const row = await this.select(model, { version });
+    const row = await this.select(tenantId, name, { version });
     await this.db.kysely
       .insertInto('model_alias')
-      .values({ model_id: model.id, alias, version: row.version })
+      .values({ model_id: row.model_id, alias, version: row.version })
       .onConflict((c) => c.columns(['model_id', 'alias']).doUpdateSet({ version: row.version }))
       .execute();
     return this.get(tenantId, name);
@@ -197,37 +183,47 @@ export class ModelsService extends ModelRegistrar {
   }
 
   /** The version that a selector means. @throws StrataError `not_found` */
-  async select(model: ModelRow, selector: Selector): Promise<VersionRow> {
-    const found = await this.db.kysely
-      .selectFrom('model_version')
-      .selectAll()
-      .where('model_id', '=', model.id)
-      .where('deleted_at', 'is', null)
-      .$call((q) => {
-        if ('version' in selector) return q.where('version', '=', selector.version);
-        if (selector.alias === LATEST) return q;
-        return q.where('version', '=', (e) =>
-          selector.alias === DEPLOYED
-            ? e.selectFrom('deployment').select('version').where('model_id', '=', model.id)
-            : e
-                .selectFrom('model_alias')
-                .select('version')
-                .where('model_id', '=', model.id)
-                .where('alias', '=', selector.alias),
-        );
-      })
-      .orderBy('version', 'desc')
-      .limit(1)
-      .executeTakeFirst();
+  async select(tenantId: string, name: string, selector: Selector): Promise<VersionRow> {
+    const found = await this.lookUp(tenantId, name, selector);
     if (found) return found;
     const what = 'version' in selector ? `version ${selector.version}` : `version or alias "${selector.alias}"`;
-    throw new StrataError('not_found', `model ${model.name} has no ${what}`);
+    throw new StrataError('not_found', `model ${name} has no ${what}`);
+  }
+
+  /** The version that a selector means, read in one query; undefined when the model has none. @throws StrataError `not_found` when there is no model */
+  async lookUp(tenantId: string, name: string, selector: Selector): Promise<VersionRow | undefined> {
+    const found = await this.db.kysely
+      .selectFrom('model as m')
+      .innerJoin('model_version as v', 'v.model_id', 'm.id')
+      .selectAll('v')
+      .where('m.tenant_id', '=', tenantId)
+      .where('m.name', '=', name)
+      .where('v.deleted_at', 'is', null)
+      .$call((q) => {
+        if ('version' in selector) return q.where('v.version', '=', selector.version);
+        if (selector.alias === LATEST) return q;
+        return q.where('v.version', '=', (e) =>
+          selector.alias === DEPLOYED
+            ? e.selectFrom('deployment as d').select('d.version').whereRef('d.model_id', '=', 'm.id')
+            : e
+                .selectFrom('model_alias as a')
+                .select('a.version')
+                .whereRef('a.model_id', '=', 'm.id')
+                .where('a.alias', '=', selector.alias),
+        );
+      })
+      .orderBy('v.version', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    // nothing found: because there is no such model?
+    if (!found) await this.model(tenantId, name);
+    return found;
   }
 
   private async find(tenantId: string, ref: string): Promise<VersionRow> {
     if (!isVersionId(ref)) {
       const { name, selector } = parseRef(ref);
-      return this.select(await this.model(tenantId, name), selector);
+      return this.select(tenantId, name, selector);
     }
     const row = await this.db.kysely
       .selectFrom('model_version')

@@ -5,7 +5,7 @@ import type { Selectable } from 'kysely';
 import { Database } from '../db/database.js';
 import { json } from '../db/json.js';
 import type { Trx } from '../db/tables.js';
-import { type Page, pageOf } from '../http/paging.js';
+import { type Page, readPage } from '../http/paging.js';
 import { JobChanges } from '../jobs/changes.js';
 import { cancelDraft, JobCommands } from '../jobs/commands.js';
 import { findByIdempotency, idempotencyOf } from '../jobs/idempotency.js';
@@ -27,6 +27,8 @@ function pipelineView(row: Selectable<PipelineTable>, jobs: readonly JobRow[]): 
     created_at: row.created_at.toISOString(),
   };
 }
+
+const noPipeline = (id: string): StrataError => new StrataError('not_found', `there is no pipeline ${id}`);
 
 /** An error of a step says which one. */
 function inStep(step: string, e: unknown): unknown {
@@ -72,35 +74,13 @@ export class PipelinesService {
   }
 
   async get(tenantId: string, id: string): Promise<PipelineView> {
-    const row = await this.row(tenantId, id);
-    const jobs = await this.db.kysely
-      .selectFrom('job')
-      .selectAll()
-      .where('pipeline_id', '=', row.id)
-      .orderBy('id')
-      .execute();
-    return pipelineView(row, jobs);
+    const [view] = await this.views([await this.row(tenantId, id)]);
+    if (!view) throw noPipeline(id);
+    return view;
   }
 
-  async list(tenantId: string, query: ListQuery): Promise<Page<PipelineView>> {
-    const rows = await this.db.kysely
-      .selectFrom('pipeline')
-      .selectAll()
-      .where('tenant_id', '=', tenantId)
-      .$if(query.after !== undefined, (q) => q.where('id', '<', query.after ?? ''))
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    const ids = rows.map((r) => r.id);
-    const jobs = ids.length
-      ? await this.db.kysely.selectFrom('job').selectAll().where('pipeline_id', 'in', ids).orderBy('id').execute()
-      : [];
-    return pageOf(rows, query.limit, (row) =>
-      pipelineView(
-        row,
-        jobs.filter((j) => j.pipeline_id === row.id),
-      ),
-    );
+  list(tenantId: string, query: ListQuery): Promise<Page<PipelineView>> {
+    return readPage(this.rows(tenantId), query, (rows) => this.views(rows));
   }
 
   /** Cancels every job of it that has not ended, all at once: none of them fails because another one was cancelled. */
@@ -196,14 +176,30 @@ export class PipelinesService {
     return true;
   }
 
+  private rows(tenantId: string) {
+    return this.db.kysely.selectFrom('pipeline').selectAll().where('tenant_id', '=', tenantId);
+  }
+
   private async row(tenantId: string, id: string): Promise<Selectable<PipelineTable>> {
-    const row = await this.db.kysely
-      .selectFrom('pipeline')
-      .selectAll()
-      .where('id', '=', id)
-      .where('tenant_id', '=', tenantId)
-      .executeTakeFirst();
-    if (!row) throw new StrataError('not_found', `there is no pipeline ${id}`);
+    const row = await this.rows(tenantId).where('id', '=', id).executeTakeFirst();
+    if (!row) throw noPipeline(id);
     return row;
+  }
+
+  private async views(rows: readonly Selectable<PipelineTable>[]): Promise<PipelineView[]> {
+    if (!rows.length) return [];
+    const ids = rows.map((r) => r.id);
+    const jobs = await this.db.kysely
+      .selectFrom('job')
+      .selectAll()
+      .where('pipeline_id', 'in', ids)
+      .orderBy('id')
+      .execute();
+    return rows.map((row) =>
+      pipelineView(
+        row,
+        jobs.filter((j) => j.pipeline_id === row.id),
+      ),
+    );
   }
 }

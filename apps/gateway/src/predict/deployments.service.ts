@@ -4,7 +4,7 @@ import { StrataError } from '@strata/kernel';
 import { Database } from '../db/database.js';
 import type { VersionRow } from '../models/model.table.js';
 import { ModelsService } from '../models/models.service.js';
-import { selectorOf } from '../models/ref.js';
+import { DEPLOYED, selectorOf } from '../models/ref.js';
 import { InferencePool } from './inference-pool.js';
 import { LOAD_DEADLINE_MS, loadRequest, unloadRequest, wireName } from './wire-model.js';
 
@@ -28,12 +28,11 @@ export class DeploymentsService {
    * @throws StrataError what the workers say when none of them can load it
    */
   async deploy(tenantId: string, name: string, version: number | string): Promise<Deployment> {
-    const model = await this.models.model(tenantId, name);
-    const row = await this.models.select(model, selectorOf(version));
+    const row = await this.models.select(tenantId, name, selectorOf(version));
     const loaded = await this.load(row);
     const previous = await this.db.transaction(async (trx) => {
       // the lock that deleting a version takes
-      await trx.selectFrom('model').select('id').where('id', '=', model.id).forUpdate().execute();
+      await trx.selectFrom('model').select('id').where('id', '=', row.model_id).forUpdate().execute();
       const still = await trx
         .selectFrom('model_version')
         .select('deleted_at')
@@ -47,11 +46,11 @@ export class DeploymentsService {
           j.onRef('v.model_id', '=', 'd.model_id').onRef('v.version', '=', 'd.version'),
         )
         .select(['v.id', 'v.version'])
-        .where('d.model_id', '=', model.id)
+        .where('d.model_id', '=', row.model_id)
         .executeTakeFirst();
       await trx
         .insertInto('deployment')
-        .values({ model_id: model.id, tenant_id: tenantId, version: row.version })
+        .values({ model_id: row.model_id, tenant_id: tenantId, version: row.version })
         .onConflict((c) => c.column('model_id').doUpdateSet({ version: row.version, created_at: new Date() }))
         .execute();
       return before;
@@ -67,11 +66,10 @@ export class DeploymentsService {
   }
 
   async end(tenantId: string, name: string): Promise<Deployment> {
-    const model = await this.models.model(tenantId, name);
-    const row = await this.models.select(model, { alias: 'deployed' });
+    const row = await this.models.select(tenantId, name, { alias: DEPLOYED });
     const gone = await this.db.kysely
       .deleteFrom('deployment')
-      .where('model_id', '=', model.id)
+      .where('model_id', '=', row.model_id)
       .returningAll()
       .executeTakeFirst();
     if (!gone) throw new StrataError('not_found', `model ${name} is not deployed`);

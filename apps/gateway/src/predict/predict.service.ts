@@ -77,18 +77,13 @@ export class PredictService {
   }
 
   private async version(tenantId: string, name: string, wanted: PredictRequest['version']): Promise<VersionRow> {
-    const model = await this.models.model(tenantId, name);
-    if (wanted !== undefined) return this.models.select(model, selectorOf(wanted));
-    try {
-      return await this.models.select(model, { alias: DEPLOYED });
-    } catch (cause) {
-      if (!isStrataError(cause) || cause.code !== 'not_found') throw cause;
-      throw new StrataError(
-        'conflict',
-        `model ${name} is not deployed: POST /api/models/${name}/deploy, or name a version in the request`,
-        { cause },
-      );
-    }
+    if (wanted !== undefined) return this.models.select(tenantId, name, selectorOf(wanted));
+    const deployed = await this.models.lookUp(tenantId, name, { alias: DEPLOYED });
+    if (deployed) return deployed;
+    throw new StrataError(
+      'conflict',
+      `model ${name} is not deployed: POST /api/models/${name}/deploy, or name a version in the request`,
+    );
   }
 
   /** A worker that does not have the model yet, or has closed it to make room, gets it and is asked again. */

@@ -5,7 +5,7 @@ import type { Selectable } from 'kysely';
 import { KeysService } from '../auth/keys.service.js';
 import { Database } from '../db/database.js';
 import type { TenantTable } from '../db/tables.js';
-import { type Page, pageOf } from '../http/paging.js';
+import { type Page, readPage } from '../http/paging.js';
 
 const view = (row: Selectable<TenantTable>): TenantView => ({
   object: 'tenant',
@@ -32,15 +32,8 @@ export class TenantsService {
     return view(row);
   }
 
-  async list(query: ListQuery): Promise<Page<TenantView>> {
-    const rows = await this.db.kysely
-      .selectFrom('tenant')
-      .selectAll()
-      .$if(query.after !== undefined, (q) => q.where('id', '<', query.after ?? ''))
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1)
-      .execute();
-    return pageOf(rows, query.limit, view);
+  list(query: ListQuery): Promise<Page<TenantView>> {
+    return readPage(this.db.kysely.selectFrom('tenant').selectAll(), query, (rows) => rows.map(view));
   }
 
   async get(id: string): Promise<TenantView> {
