@@ -11,6 +11,7 @@ import { ControlServer } from './control/control.server.js';
 import { Database } from './db/database.js';
 import { migrate } from './db/migrate.js';
 import { waitForDatabase } from './db/wait.js';
+import { refuseUnparsed } from './http/client-error.js';
 import { errorOf, PROBLEM_TYPE, problemOf } from './http/problem.js';
 import { mountBoard } from './ops/board.js';
 import { measureHttp } from './ops/http-metrics.js';
@@ -53,6 +54,7 @@ export async function createGateway(config: Config): Promise<Gateway> {
     trustProxy: true,
     // an idle connection that a client keeps open must not hold up the end
     forceCloseConnections: 'idle',
+    clientErrorHandler: refuseUnparsed(newRequestId),
     // what the router refuses never reaches Nest
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       const problem = problemOf(errorOf(error), request.id);

@@ -161,3 +161,20 @@ describe('the start', () => {
     await until('the connection closed', () => closed);
   });
 });
+
+describe('the HTTP server', () => {
+  it('answers a request line that it cannot read with problem details', async () => {
+    await gateway.app.listen(0, '127.0.0.1');
+    const socket = connect(Number(new URL(await gateway.app.getUrl()).port), '127.0.0.1');
+    socket.write('GET /api/catalog/search?q=量化 HTTP/1.1\r\nhost: x\r\n\r\n');
+    let answer = '';
+    for await (const chunk of socket.setEncoding('utf8')) answer += String(chunk);
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1.1 400 [^]*content-type: application\/problem\+json/);
+    const problem = JSON.parse(body) as Problem;
+    expect(problem).toMatchObject({ status: 400, code: 'invalid_request', retryable: false });
+    expect(problem.detail).toContain('percent-encode');
+    expect(problem.request_id).toMatch(/^req_[0-9a-f]+$/);
+    expect(head).toContain(`x-request-id: ${problem.request_id}`);
+  });
+});
