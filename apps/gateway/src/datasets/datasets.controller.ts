@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { ArtifactStore } from '@strata/artifacts';
 import { CreateDataset, DatasetView, listOf, ListQuery, TaskSuggestion } from '@strata/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { CurrentTenant } from '../auth/principal.js';
 import type { Page } from '../http/paging.js';
 import { Id } from '../http/schemas.js';
-import { sendBlob } from '../http/send-blob.js';
+import { ApiDownload, sendBlob } from '../http/send-blob.js';
 import { ARTIFACTS } from '../platform/platform.module.js';
 import { datasetView } from './dataset.table.js';
 import { DatasetsService } from './datasets.service.js';
@@ -79,10 +79,7 @@ export class DatasetsController {
   }
 
   @Get(':id/content')
-  @ApiOperation({ summary: 'The file of a dataset; honours Range, If-None-Match and If-Range' })
-  @ApiProduces('text/csv', 'application/x-ndjson')
-  @ApiResponse({ status: 200, description: 'the whole file' })
-  @ApiResponse({ status: 206, description: 'the range that was asked for' })
+  @ApiDownload('The file of a dataset', 'text/csv', 'application/x-ndjson')
   async content(
     @CurrentTenant() tenant: string,
     @Param('id', { schema: Id }) id: string,

@@ -1,6 +1,6 @@
 import type { MultipartFile } from '@fastify/multipart';
 import { Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { ArtifactStore } from '@strata/artifacts';
 import { FileView, listOf, ListQuery } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
@@ -11,7 +11,7 @@ import { CONFIG, type Config } from '../config.js';
 import { lingerAndCut } from '../http/lingering.js';
 import type { Page } from '../http/paging.js';
 import { Id } from '../http/schemas.js';
-import { sendBlob } from '../http/send-blob.js';
+import { ApiDownload, sendBlob } from '../http/send-blob.js';
 import { ARTIFACTS } from '../platform/platform.module.js';
 import { fileView } from './file.table.js';
 import { FilesService } from './files.service.js';
@@ -74,10 +74,7 @@ export class FilesController {
   }
 
   @Get(':id/content')
-  @ApiOperation({ summary: 'The bytes of a file; honours Range, If-None-Match and If-Range' })
-  @ApiProduces('application/octet-stream')
-  @ApiResponse({ status: 200, description: 'the whole file' })
-  @ApiResponse({ status: 206, description: 'the range that was asked for' })
+  @ApiDownload('The bytes of a file', 'application/octet-stream')
   async content(
     @CurrentTenant() tenant: string,
     @Param('id', { schema: Id }) id: string,

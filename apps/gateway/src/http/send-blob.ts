@@ -1,4 +1,6 @@
 import { Readable } from 'node:stream';
+import { applyDecorators } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { ArtifactStore } from '@strata/artifacts';
 import type { Blob } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
@@ -9,6 +11,15 @@ export interface Download {
   readonly filename: string;
   readonly mediaType: string;
 }
+
+/** Describes a route that answers with `sendBlob`. */
+export const ApiDownload = (summary: string, ...mediaTypes: string[]): MethodDecorator =>
+  applyDecorators(
+    ApiOperation({ summary: `${summary}; honours Range, If-None-Match and If-Range` }),
+    ApiProduces(...mediaTypes),
+    ApiResponse({ status: 200, description: 'the whole file' }),
+    ApiResponse({ status: 206, description: 'the range that was asked for' }),
+  );
 
 /** RFC 6266: a plain name for old clients, and the true one in UTF-8. */
 export function contentDisposition(filename: string): string {

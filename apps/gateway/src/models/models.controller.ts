@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CurrentTenant } from '../auth/principal.js';
 import type { Page } from '../http/paging.js';
-import { sendBlob } from '../http/send-blob.js';
+import { ApiDownload, sendBlob } from '../http/send-blob.js';
 import { ARTIFACTS } from '../platform/platform.module.js';
 import { ImportModel, ImportService } from './import.service.js';
 import { LineageGraph, LineageService } from './lineage.service.js';
@@ -119,10 +119,7 @@ export class ModelsController {
   }
 
   @Get(':name/versions/:version/files/*')
-  @ApiOperation({ summary: 'One file of a version, by its path inside the model’s folder' })
-  @ApiProduces('application/octet-stream')
-  @ApiResponse({ status: 200, description: 'the whole file' })
-  @ApiResponse({ status: 206, description: 'the range that was asked for' })
+  @ApiDownload('One file of a version, by its path inside the model’s folder', 'application/octet-stream')
   async file(
     @CurrentTenant() tenant: string,
     @Param('name', { schema: ResourceName }) name: string,
