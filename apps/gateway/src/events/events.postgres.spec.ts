@@ -218,6 +218,49 @@ describe('artifacts', () => {
   });
 });
 
+describe('metrics', () => {
+  interface Series {
+    series: Record<string, { step: number; value: number; at: string }[]>;
+  }
+  /** `loss` at every step, `accuracy` at every tenth. */
+  const STEPS = 1003;
+  let id: string;
+  beforeAll(async () => {
+    id = await submit();
+    await gateway.app.get(Database).pool.query(
+      `insert into gateway.job_event (job_id, seq, at, attempt, type, body)
+       select $1, 10 + i, now(), 1, 'metrics', jsonb_build_object('type', 'metrics', 'step', i, 'values',
+         jsonb_build_object('loss', -0.5 * i) || case when i % 10 = 0 then jsonb_build_object('accuracy', i) else '{}' end)
+       from generate_series(1, $2::int) i`,
+      [id, STEPS],
+    );
+  });
+  const read = async (query: string): Promise<Series['series']> =>
+    (await gateway.call<Series>('GET', `/api/jobs/${id}/metrics${query}`)).body.series;
+
+  it('come whole when they are short enough', async () => {
+    const series = await read('');
+    expect(Object.keys(series).sort()).toEqual(['accuracy', 'loss']);
+    expect(series['loss']).toHaveLength(STEPS);
+    expect(series['loss']?.[2]).toEqual({ step: 3, value: -1.5, at: expect.any(String) });
+    expect(series['accuracy']?.map((p) => p.value)).toEqual(Array.from({ length: 100 }, (_, i) => 10 * (i + 1)));
+  });
+
+  it.each([2, 7, 100, 1002, 1003])('are thinned to every k-th value and the last: %i points', async (points) => {
+    const every = (length: number): number => Math.ceil(length / points);
+    const kept = (length: number): number[] =>
+      Array.from({ length }, (_, i) => i).filter((i) => i % every(length) === 0 || i === length - 1);
+    const series = await read(`?points=${points}`);
+    expect(series['loss']?.map((p) => p.step)).toEqual(kept(STEPS).map((i) => i + 1));
+    expect(series['accuracy']?.map((p) => p.step)).toEqual(kept(100).map((i) => 10 * (i + 1)));
+  });
+
+  it('come by name', async () => {
+    expect(Object.keys(await read('?names=accuracy,toString'))).toEqual(['accuracy']);
+    expect(await read('?names=none')).toEqual({});
+  });
+});
+
 describe('usage', () => {
   it('adds up the time that jobs ran', async () => {
     const key = await gateway.tenantKey('meter');
