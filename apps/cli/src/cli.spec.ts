@@ -124,7 +124,7 @@ describe('errors', () => {
     expect((await strata('jobs')).code).toBe(EXIT.unreachable);
   });
 
-  it.each([[['jbos']], [[]], [['job']], [['submit']], [['deploy', 'm', '--nonsense']]])(
+  it.each([[['jbos']], [[]], [['job']], [['submit']], [['deploy', 'm', '--nonsense']], [['deploy', 'm', '--version']]])(
     'refuse a wrong call: %j',
     async (argv) => {
       const r = await strata(...argv);
@@ -132,6 +132,30 @@ describe('errors', () => {
       expect(r.err).toContain('strata --help');
     },
   );
+});
+
+describe('--version', () => {
+  const { version } = JSON.parse(
+    fs.readFileSync(path.resolve(import.meta.dirname, '../../../package.json'), 'utf8'),
+  ) as {
+    version: string;
+  };
+
+  it('prints the version, with no gateway to ask', async () => {
+    expect(await strata('--version', '--url', 'http://127.0.0.1:2')).toEqual({
+      code: EXIT.ok,
+      out: `${version}\n`,
+      err: '',
+    });
+    expect(JSON.parse((await strata('--version', '--json')).out)).toEqual({ cli: version });
+    expect(calls).toEqual([]);
+  });
+
+  it('stands in the help, which goes before it', async () => {
+    const r = await strata('--help', '--version');
+    expect(r.code).toBe(EXIT.ok);
+    expect(r.out).toMatch(/--version +version of the command line/);
+  });
 });
 
 describe('lists', () => {

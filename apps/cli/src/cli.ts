@@ -10,7 +10,7 @@ import { modelCommands } from './commands/models.js';
 import { sessionCommands } from './commands/session.js';
 import { submit } from './commands/submit.js';
 import { remoteWords } from './completion.js';
-import { connectionOf, languageOf, readConfig } from './config.js';
+import { connectionOf, languageOf, ownVersion, readConfig } from './config.js';
 import { demo } from './demo/command.js';
 import { CommandLineError } from './errors.js';
 import { EXIT } from './exit-codes.js';
@@ -20,10 +20,15 @@ import { report } from './report.js';
 
 /** The options that must be known before the rest can be read: language of the help, and whom to ask for a recipe's flags. */
 function early(argv: readonly string[]) {
-  const p = Parser([...argv], { boolean: ['json', 'help'], string: ['url', 'key', 'key-file', 'lang', '_'] });
+  const p = Parser([...argv], {
+    boolean: ['json', 'help', 'version'],
+    string: ['url', 'key', 'key-file', 'lang', '_'],
+  });
   const s = (v: unknown): string => (typeof v === 'string' ? v : '');
   return {
     json: p.json === true,
+    // after a command, or beside --help, it is not the question
+    version: p.version === true && p.help !== true && p._.length === 0,
     lang: s(p.lang),
     url: s(p.url),
     key: s(p.key),
@@ -59,13 +64,19 @@ export async function run(
   const lang = given.lang === 'zh' || given.lang === 'en' ? given.lang : languageOf(config);
   const t = translator(lang);
   const io = createIo({ json: given.json, lang, t, colour: !config.NO_COLOR, ...streams });
+  const completing = argv.includes('--get-yargs-completions');
   try {
+    if (given.version && !completing) {
+      const cli = ownVersion();
+      io.document({ cli });
+      io.out(cli);
+      return EXIT.ok;
+    }
     const connection = connectionOf(config, given);
     const api = new Api(connection);
     const app: App = { io, api, config, connection, signal };
     const manifest = await manifestFor(api, given.words);
     const commands = [...sessionCommands, demo, ...jobCommands, ...modelCommands, ...dataCommands, ...mapCommands];
-    const completing = argv.includes('--get-yargs-completions');
     const y = yargs(argv)
       .scriptName('strata')
       .locale(lang === 'zh' ? 'zh_CN' : 'en')
@@ -101,6 +112,8 @@ export async function run(
       .recommendCommands()
       .help()
       .version(false)
+      // of the bare command only: after another one it may be meant for a model's version
+      .option('version', { type: 'boolean', describe: t('opt_show_version'), global: false })
       .wrap(Math.min(110, io.columns))
       .fail((message: string | null, e: Error | undefined) => {
         if (completing) return; // a call that is still being typed is not wrong

@@ -33,6 +33,11 @@ export const DEFAULT_URL = 'http://127.0.0.1:4600';
 /** The checkout that this file belongs to. */
 export const CHECKOUT = path.resolve(import.meta.dirname, '../../..');
 
+const Package = z.object({ version: z.string() });
+/** Version of the command line: that of its checkout. */
+export const ownVersion = (): string =>
+  Package.parse(JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8'))).version;
+
 export function languageOf(config: Config): Language {
   const said = config.STRATA_LANG || config.LC_ALL || config.LC_MESSAGES || config.LANG;
   return /^zh/i.test(said) ? 'zh' : 'en';

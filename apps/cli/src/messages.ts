@@ -11,6 +11,7 @@ export const MESSAGES = {
   opt_key_file: m('file that holds the API key', '保存 API 密钥的文件'),
   opt_json: m('machine-readable output', '输出 JSON'),
   opt_lang: m('language: en or zh', '语言：en 或 zh'),
+  opt_show_version: m('version of the command line', '显示命令行版本'),
   opt_limit: m('entries at most', '最多条数'),
   opt_watch: m('stay and show the progress', '等待并显示进度'),
   opt_seed: m('same seed, same result', '相同种子得到相同结果'),

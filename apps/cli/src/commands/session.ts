@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline/promises';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { KeyView } from '@strata/contracts';
 import { z } from 'zod';
 import { Api } from '../api/client.js';
-import { CHECKOUT, forgetLogin, saveLogin } from '../config.js';
+import { CHECKOUT, forgetLogin, ownVersion, saveLogin } from '../config.js';
 import { ApiError, JobFailed, Unreachable, UsageError } from '../errors.js';
 import { completionScript } from '../completion.js';
 import { type Args, type Command, required, text } from './common.js';
@@ -64,7 +63,6 @@ const start: Command = (app) => ({
   },
 });
 
-const Package = z.object({ version: z.string() });
 const Health = z.object({ info: z.object({ version: z.string() }) });
 
 const version: Command = (app) => ({
@@ -72,7 +70,7 @@ const version: Command = (app) => ({
   describe: app.io.t('cmd_version'),
   handler: async () => {
     const { io, api } = app;
-    const cli = Package.parse(JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8'))).version;
+    const cli = ownVersion();
     let gateway: string | null = null;
     try {
       gateway = Health.safeParse(await api.get('/api/openapi.json')).data?.info.version ?? null;
