@@ -1,4 +1,4 @@
-import { REDUCE, keepAxes, reduceEmit, reduceInfer, sameAxes } from './reduction.js';
+import { REDUCE, pickedVjp, reduceEmit, reduceInfer } from './reduction.js';
 import type { OpRule } from './rule.js';
 import { real, sample } from './samples.js';
 
@@ -7,13 +7,7 @@ export const ReduceMin: OpRule<'ReduceMin'> = {
   differentiable: [0],
   infer: reduceInfer,
   emit: reduceEmit('ReduceMin'),
-  // the adjoint goes to the elements that equal the result, in equal parts
-  vjp: (c) => {
-    const x = c.input(0);
-    const mask = c.op.Cast(c.op.Equal(x, keepAxes(c, c.output(0))), x.dtype);
-    const share = c.op.Div(keepAxes(c, c.grad), c.op.ReduceSum(mask, sameAxes(c)));
-    return [c.op.Mul(mask, share)];
-  },
+  vjp: pickedVjp,
   samples: [
     sample('all', { x: real([2, 3]) }, (op, { x }) => op.ReduceMin(x)),
     sample('one axis', { x: real([2, 3, 4]) }, (op, { x }) => op.ReduceMin(x, { axes: [1] })),

@@ -62,6 +62,14 @@ export function keepAxes(ctx: VjpContext, y: Value): Value {
   return ctx.op.Unsqueeze(y, axes);
 }
 
+/** The adjoint of a reduction that picks an element: it goes to the elements that equal the result, in equal parts. */
+export function pickedVjp(c: VjpContext): readonly Value[] {
+  const x = c.input(0);
+  const mask = c.op.Cast(c.op.Equal(x, keepAxes(c, c.output(0))), x.dtype);
+  const share = c.op.Div(keepAxes(c, c.grad), c.op.ReduceSum(mask, sameAxes(c)));
+  return [c.op.Mul(mask, share)];
+}
+
 /** Number of input elements for each output element, as a float of the input's type. */
 export function reducedCount(ctx: VjpContext): Value {
   const x = ctx.input(0);

@@ -1,5 +1,6 @@
-import { GraphBuilder, tensorOf, type Graph, type Value } from '@strata/graph';
+import { GraphBuilder, type Graph, type Value } from '@strata/graph';
 import { crossEntropy } from '@strata/nn';
+import { classifierOutputs } from '../../shared/classifier-outputs.js';
 import { columnInputs, encode, matrixInputs } from '../tabular/encode.js';
 import { perceptron, type Architecture } from '../tabular/network.js';
 import type { TabularPlan } from '../tabular/plan.js';
@@ -33,18 +34,6 @@ export function classifierExport(model: ClassifierModel): Graph {
   const b = new GraphBuilder('tabular-classifier');
   const { features } = encode(b, model.plan, columnInputs(b, model.plan));
   const logits = perceptron(b, features, model.classes.length, model.architecture, false);
-  const n = model.classes.length;
-  const label = b.op.LabelEncoder(
-    b.op.ArgMax(logits, { axis: 1, keepdims: false }),
-    tensorOf(
-      'int64',
-      [n],
-      model.classes.map((_, i) => i),
-    ),
-    tensorOf('string', [n], model.classes),
-    tensorOf('string', [1], ['']),
-  );
-  b.output('label', label);
-  b.output('probabilities', b.op.Softmax(logits, { axis: -1 }));
+  classifierOutputs(b, logits, model.classes);
   return b.build();
 }

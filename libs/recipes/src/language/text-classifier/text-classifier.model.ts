@@ -1,5 +1,6 @@
 import { GraphBuilder, tensor, tensorOf, type Graph, type Initializer, type Value } from '@strata/graph';
 import { activate, crossEntropy, dense, dropout, embedding, kaimingUniform } from '@strata/nn';
+import { classifierOutputs } from '../../shared/classifier-outputs.js';
 
 export interface TextModel {
   readonly classes: readonly string[];
@@ -96,18 +97,6 @@ export function textLoss(b: GraphBuilder, model: TextModel): Value {
 export function textExport(model: TextModel): Graph {
   const b = new GraphBuilder('text-classifier');
   const logits = logitsOf(b, model, false);
-  const n = model.classes.length;
-  const label = b.op.LabelEncoder(
-    b.op.ArgMax(logits, { axis: 1, keepdims: false }),
-    tensorOf(
-      'int64',
-      [n],
-      model.classes.map((_, i) => i),
-    ),
-    tensorOf('string', [n], model.classes),
-    tensorOf('string', [1], ['']),
-  );
-  b.output('label', label);
-  b.output('probabilities', b.op.Softmax(logits, { axis: -1 }));
+  classifierOutputs(b, logits, model.classes);
   return b.build();
 }
