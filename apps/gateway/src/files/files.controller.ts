@@ -8,7 +8,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { CurrentTenant } from '../auth/principal.js';
 import { CONFIG, type Config } from '../config.js';
-import { lingerAndCut } from '../http/lingering.js';
 import type { Page } from '../http/paging.js';
 import { Id } from '../http/schemas.js';
 import { ApiDownload, sendBlob } from '../http/send-blob.js';
@@ -39,21 +38,16 @@ export class FilesController {
   })
   @ApiResponse({ status: 201, standardSchema: FileView })
   async upload(@CurrentTenant() tenant: string, @Req() request: FastifyRequest): Promise<FileView> {
-    try {
-      if (!request.isMultipart())
-        throw new StrataError('unsupported_media_type', 'send the file as multipart/form-data, in the field "file"');
-      const limit = this.config.UPLOAD_LIMIT_BYTES;
-      if (Number(request.headers['content-length'] ?? 0) > limit + MULTIPART_OVERHEAD) throw tooLarge(limit);
-      const part = await this.firstFile(request);
-      if (!part)
-        throw new StrataError('invalid_request', 'the form holds no file: put it into the field "file"', {
-          where: { field: 'file' },
-        });
-      return await this.files.upload(tenant, { filename: part.filename, mediaType: part.mimetype }, part.file);
-    } catch (e) {
-      lingerAndCut(request);
-      throw e;
-    }
+    if (!request.isMultipart())
+      throw new StrataError('unsupported_media_type', 'send the file as multipart/form-data, in the field "file"');
+    const limit = this.config.UPLOAD_LIMIT_BYTES;
+    if (Number(request.headers['content-length'] ?? 0) > limit + MULTIPART_OVERHEAD) throw tooLarge(limit);
+    const part = await this.firstFile(request);
+    if (!part)
+      throw new StrataError('invalid_request', 'the form holds no file: put it into the field "file"', {
+        where: { field: 'file' },
+      });
+    return this.files.upload(tenant, { filename: part.filename, mediaType: part.mimetype }, part.file);
   }
 
   @Get()
