@@ -27,7 +27,11 @@ export type Column = z.infer<typeof Column>;
 /** How to read a dataset's file and what is in it. */
 export const DatasetFormat = z
   .object({
-    format: z.enum(['csv', 'jsonl']),
+    format: z
+      .enum(['csv', 'jsonl', 'text', 'conll', 'images'])
+      .describe(
+        'text: plain text, a row for each line that is not blank; conll: a token and its tag on a line, a blank line after each sentence; images: a ZIP archive of pictures in folders named by their class, or of IDX files',
+      ),
     delimiter: z.string().max(1).default(',').describe('one character; csv only'),
     quote: z.string().max(1).optional().describe('one character, empty for none, a double quote when absent; csv only'),
     header: z.boolean().default(true).describe('the first line holds the column names; csv only'),
@@ -68,20 +72,56 @@ export const HashedNgrams = z.object({
 });
 export type HashedNgrams = z.infer<typeof HashedNgrams>;
 
+/**
+ * Text through the tokenizer that lies in the model's folder. The graph takes `input_ids` int64 [N, L] and, when it declares it, `attention_mask` int64 [N, L] (1 real, 0 padding).
+ */
+export const TokenizerPreprocess = z.object({
+  kind: z.literal('tokenizer'),
+  file: z.string().describe('Hugging Face tokenizer.json in the model folder'),
+  max_length: z.number().int().describe('tokens kept of each text, special tokens included'),
+  pad_id: z.number().int(),
+});
+export type TokenizerPreprocess = z.infer<typeof TokenizerPreprocess>;
+
+/**
+ * An encoded picture (PNG, JPEG) as numbers: resized to height × width, divided by 255, then (x − mean) / std for each channel. The graph takes `pixel_values` float32
+ * [N, channels, height, width].
+ */
+export const ImagePreprocess = z.object({
+  kind: z.literal('image'),
+  height: z.number().int(),
+  width: z.number().int(),
+  channels: z.union([z.literal(1), z.literal(3)]),
+  mean: z.array(z.number()),
+  std: z.array(z.number()),
+});
+export type ImagePreprocess = z.infer<typeof ImagePreprocess>;
+
+export const Preprocess = z.discriminatedUnion('kind', [HashedNgrams, TokenizerPreprocess, ImagePreprocess]);
+export type Preprocess = z.infer<typeof Preprocess>;
+
 /** `model.json` in a model's folder, beside `model.onnx`. */
 export const ModelManifest = z
   .object({
     format: z.literal('strata-model/1'),
-    task: z.enum(['classification', 'regression', 'other']),
+    task: z.enum([
+      'classification',
+      'regression',
+      'token-classification',
+      'masked-lm',
+      'causal-lm',
+      'tokenizer',
+      'other',
+    ]),
     recipe: z.string(),
     recipe_version: z.number().int(),
-    /** What a caller sends: raw values. A tabular model has one input [N, 1] for each feature column; a text model has `text` BYTES [N]. */
+    /** What a caller sends: raw values. A tabular model has one input [N, 1] for each feature column; a text model has `text` BYTES [N]; an image model `image` BYTES [N], the encoded picture. */
     inputs: z.array(TensorSpec),
     /** Classification: `label` BYTES [N] and `probabilities` FP32 [N, C]; regression: `prediction` FP32 [N]. */
     outputs: z.array(TensorSpec),
     labels: z.array(z.string()).nullable().describe('class names in the order of `probabilities`'),
     target: z.string().nullable().describe('the column that the model predicts'),
-    preprocess: HashedNgrams.nullable().describe('null: the graph takes the raw inputs itself'),
+    preprocess: Preprocess.nullable().describe('null: the graph takes the raw inputs itself'),
     metrics: z.record(z.string(), z.number()),
     params: z.record(z.string(), z.unknown()),
     seed: z.number().int(),

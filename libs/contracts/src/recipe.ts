@@ -1,5 +1,6 @@
 import { StrataError, type Localized } from '@strata/kernel';
 import { z } from 'zod';
+import type { DatasetFormat } from './artifacts.js';
 import type { JobContext } from './context.js';
 
 /** The queue decides which worker runs a recipe. */
@@ -33,7 +34,11 @@ export interface SmokeSpec<P> {
   readonly falls?: string;
 }
 export type SmokeInput =
-  | { readonly dataset: () => string; readonly format: 'csv' | 'jsonl'; readonly target?: string }
+  | {
+      readonly dataset: () => string | Uint8Array;
+      readonly format: DatasetFormat['format'];
+      readonly target?: string;
+    }
   | { readonly model: string }
   /** The data file that another recipe's smoke run takes as this input: what its model was trained on. */
   | { readonly from: string; readonly input: string };

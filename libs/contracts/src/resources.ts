@@ -79,7 +79,7 @@ export const CreateDataset = z
   .strictObject({
     file: z.string().describe('id of an uploaded file'),
     name: ResourceName.optional(),
-    format: z.enum(['auto', 'csv', 'jsonl']).default('auto'),
+    format: z.enum(['auto', 'csv', 'jsonl', 'text', 'conll', 'images']).default('auto'),
     delimiter: z.enum([',', '\t', ';', '|']).optional(),
     header: z.boolean().optional().describe('found out when absent'),
     columns: z.array(z.string().min(1)).optional().describe('names, for a file without a header'),

@@ -18,6 +18,16 @@ export interface Parameter extends ValueInfo {
   readonly init: Initializer;
 }
 
+/** An input that the trainer fills at each step from the job's seeded stream, so that a resumed run draws what the first would have drawn. */
+export interface RandomInput extends ValueInfo {
+  /**
+   * `dropout`: 0 with probability `rate`, else 1 / (1 - rate), float32. `uniform`: uniform in [0, 1). `normal`: standard normal.
+   */
+  readonly kind: 'dropout' | 'uniform' | 'normal';
+  /** Probability of a zero; only `dropout` reads it. */
+  readonly rate: number;
+}
+
 /**
  * Builds a graph node by node; each value's element type and shape is inferred at once, so an error names the line that made it.
  *
@@ -36,6 +46,9 @@ export class GraphBuilder implements Emitter {
   private readonly values = new Map<string, Value>();
   private readonly inputList: ValueInfo[] = [];
   private readonly parameterList: Parameter[] = [];
+  private readonly bufferList: Parameter[] = [];
+  private readonly bufferUpdates = new Map<string, Value>();
+  private readonly randomList: RandomInput[] = [];
   private readonly nodes: Node[] = [];
   private readonly initializers = new Map<string, TensorData>();
   private readonly outputList: { name: string; value: Value }[] = [];
@@ -69,6 +82,21 @@ export class GraphBuilder implements Emitter {
     return this.parameterList;
   }
 
+  /** Buffers declared so far, in order. */
+  get buffers(): readonly Parameter[] {
+    return this.bufferList;
+  }
+
+  /** What buffers become after a training step, by name; a buffer that is absent stays as it is. */
+  get nextBuffers(): ReadonlyMap<string, Value> {
+    return this.bufferUpdates;
+  }
+
+  /** Inputs that the trainer draws, in order. */
+  get randoms(): readonly RandomInput[] {
+    return this.randomList;
+  }
+
   /** A graph input. Symbolic sizes are strings. */
   input(name: string, dtype: DType, shape: Shape): Value {
     this.inputList.push({ name: this.fresh(name), dtype, shape });
@@ -81,6 +109,34 @@ export class GraphBuilder implements Emitter {
     this.inputList.push({ name: full, dtype, shape });
     this.parameterList.push({ name: full, dtype, shape, init });
     return this.add({ name: full, dtype, shape });
+  }
+
+  /** State that is not trained but goes with the weights, such as running statistics: an input of the training graph, an initializer of the exported one. */
+  buffer(name: string, dtype: DType, shape: readonly number[], init: Initializer): Value {
+    const full = this.fresh(this.prefix + name);
+    this.inputList.push({ name: full, dtype, shape });
+    this.bufferList.push({ name: full, dtype, shape, init });
+    return this.add({ name: full, dtype, shape });
+  }
+
+  /** Says what a buffer becomes after a training step. @throws StrataError `invalid_graph` when it is none, or gets another type */
+  updateBuffer(buffer: Value, next: Value): void {
+    const known = this.bufferList.find((x) => x.name === buffer.name);
+    if (!known || next.dtype !== known.dtype || next.shape.length !== known.shape.length)
+      throw new StrataError(
+        'invalid_graph',
+        `"${buffer.name}" ${known ? `is ${known.dtype} of rank ${known.shape.length} and cannot become ${next.dtype} of rank ${next.shape.length}` : 'is not a buffer'}`,
+        { where: { node: buffer.name } },
+      );
+    this.bufferUpdates.set(buffer.name, next);
+  }
+
+  /** An input that the trainer draws anew for each step; its name gets the prefix of the enclosing scopes. Symbolic sizes take their value from the step's feeds. */
+  random(name: string, shape: Shape, kind: RandomInput['kind'], rate = 0): Value {
+    const full = this.fresh(this.prefix + name);
+    this.inputList.push({ name: full, dtype: 'float32', shape });
+    this.randomList.push({ name: full, dtype: 'float32', shape, kind, rate });
+    return this.add({ name: full, dtype: 'float32', shape });
   }
 
   /** A named constant of the graph. */

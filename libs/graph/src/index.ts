@@ -1,5 +1,5 @@
 export { bindParameters, initialParameters, parameterCount } from './bind.js';
-export { DEFAULT_OPSET, GraphBuilder, type Initializer, type Parameter } from './builder.js';
+export { DEFAULT_OPSET, GraphBuilder, type Initializer, type Parameter, type RandomInput } from './builder.js';
 export { differentiate, gradientName } from './differentiate.js';
 export { broadcast, isStatic, sameShape, showShape } from './dims.js';
 export { fromOnnx, type ReadExternal } from './from-onnx.js';

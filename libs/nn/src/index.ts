@@ -4,6 +4,7 @@ export {
   activate,
   dense,
   dropout,
+  dropoutFrom,
   embedding,
   embeddingBag,
   type Activation,

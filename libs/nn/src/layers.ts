@@ -1,5 +1,5 @@
 import { StrataError } from '@strata/kernel';
-import type { DType, GraphBuilder, Initializer, Value } from '@strata/graph';
+import type { DType, GraphBuilder, Initializer, Shape, Value } from '@strata/graph';
 import { glorotUniform, normal, zeros } from './init.js';
 
 /** The last size of a value, which a layer's weights depend on. */
@@ -75,11 +75,28 @@ export function embeddingBag(b: GraphBuilder, ids: Value, options: EmbeddingOpti
 }
 
 /**
- * Inverted dropout (Srivastava et al. 2014): elements whose `noise` lies below `rate` become 0, the others are divided by 1 - rate. `noise` is a graph input of the
+ * Inverted dropout (Srivastava et al. 2014): a product with a mask of 0 (with probability `rate`) and 1 / (1 - rate) that the trainer draws for each step: the random
+ * input `{name}`, of the shape of `x` or one that broadcasts to it. For evaluation build the graph without it.
+ */
+export function dropout(
+  b: GraphBuilder,
+  x: Value,
+  options: { readonly name: string; readonly rate: number; readonly shape?: Shape },
+): Value {
+  const { name, rate, shape = x.shape } = options;
+  if (!(rate >= 0 && rate < 1))
+    throw new StrataError('invalid_graph', `the dropout rate must be in [0, 1), not ${rate}`);
+  if (rate === 0) return x;
+  const mask = b.random(name, shape, 'dropout', rate);
+  return b.op.Mul(x, x.dtype === 'float32' ? mask : b.op.Cast(mask, x.dtype));
+}
+
+/**
+ * Inverted dropout (Srivastava et al. 2014) from noise of the caller: elements whose `noise` lies below `rate` become 0, the others are divided by 1 - rate. `noise` is a graph input of the
  * shape of `x` (or one that broadcasts to it) with uniform numbers in [0, 1) from the job's seeded stream, so a resumed run draws what the first would have drawn.
  * For evaluation build the graph without it.
  */
-export function dropout(b: GraphBuilder, x: Value, noise: Value, rate: number): Value {
+export function dropoutFrom(b: GraphBuilder, x: Value, noise: Value, rate: number): Value {
   if (!(rate >= 0 && rate < 1))
     throw new StrataError('invalid_graph', `the dropout rate must be in [0, 1), not ${rate}`);
   if (rate === 0) return x;

@@ -53,7 +53,10 @@ function feedsOf(
   session: Session,
   inputs: Readonly<Record<string, Tensor>>,
 ): Readonly<Record<string, Tensor>> {
-  if (!manifest.preprocess) return inputs;
+  const { preprocess } = manifest;
+  if (!preprocess) return inputs;
+  if (preprocess.kind !== 'hashed-ngrams')
+    throw new StrataError('invalid_model', `this version does not serve models with ${preprocess.kind} preprocessing`);
   const [text] = manifest.inputs;
   const [ids, ...others] = session.inputs;
   const given = text && inputs[text.name];
@@ -62,7 +65,7 @@ function feedsOf(
       'invalid_model',
       'a model with text preprocessing has one BYTES input, and its graph one of ids',
     );
-  return { [ids.name]: idsOf(given.data as string[], manifest.preprocess) };
+  return { [ids.name]: idsOf(given.data as string[], preprocess) };
 }
 
 function idsOf(texts: readonly string[], spec: HashedNgrams): Tensor {

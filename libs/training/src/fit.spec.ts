@@ -1,7 +1,7 @@
 import type { Checkpoint } from '@strata/contracts';
 import { tensorOf, type GraphBuilder, type Parameter, GraphBuilder as Builder, type Value } from '@strata/graph';
 import { createRng, silentLogger, type Logger } from '@strata/kernel';
-import { dropout } from '@strata/nn';
+import { dropoutFrom } from '@strata/nn';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { gatherRows, uniformNoise, type Batches } from './batches.js';
 import { createEvaluator, type Evaluator } from './evaluate.js';
@@ -24,7 +24,7 @@ function network(b: GraphBuilder, noise?: Value): Value {
   const hidden = b.op.Relu(
     b.op.Add(b.op.MatMul(x, b.param('w1', 'float32', [2, HIDDEN], normal)), b.param('b1', 'float32', [HIDDEN], normal)),
   );
-  const kept = noise ? dropout(b, hidden, noise, 0.2) : hidden;
+  const kept = noise ? dropoutFrom(b, hidden, noise, 0.2) : hidden;
   return b.op.MatMul(kept, b.param('w2', 'float32', [HIDDEN, 1], normal));
 }
 function lossOf(b: GraphBuilder): Value {

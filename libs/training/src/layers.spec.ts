@@ -18,7 +18,7 @@ import {
   binaryCrossEntropy,
   crossEntropy,
   dense,
-  dropout,
+  dropoutFrom,
   embeddingBag,
   huber,
   meanAbsoluteError,
@@ -213,7 +213,7 @@ describe('layers', () => {
   it('dropout leaves out by the noise that it is given and scales the rest', async () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['N']);
-    b.output('y', dropout(b, x, b.input('noise', 'float32', ['N']), 0.25));
+    b.output('y', dropoutFrom(b, x, b.input('noise', 'float32', ['N']), 0.25));
     const result = await run(b, {
       x: tensorOf('float32', [4], [3, 3, -6, 9]),
       noise: tensorOf('float32', [4], [0.1, 0.25, 0.9, 0.2]),

@@ -191,11 +191,11 @@ export async function localDataset(path: string, options: DescribeOptions = {}):
   return { id: 'ds_local', path, format: await describeFile(path, options) };
 }
 
-/** Text written to a file, as a recipe's input. */
+/** Content written to a file, as a recipe's input. */
 export async function datasetFromText(
   dir: string,
-  text: string,
-  format: 'csv' | 'jsonl' = 'csv',
+  text: string | Uint8Array,
+  format: DatasetFormat['format'] = 'csv',
   options: DescribeOptions = {},
 ): Promise<DatasetHandle> {
   await mkdir(dir, { recursive: true });

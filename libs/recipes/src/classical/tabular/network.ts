@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from '@strata/graph';
-import { activate, dense, dropout, glorotUniform, kaimingUniform, type Activation } from '@strata/nn';
+import { activate, dense, dropoutFrom, glorotUniform, kaimingUniform, type Activation } from '@strata/nn';
 import type { NetworkParams } from './params.js';
 
 const ACTIVATION: Readonly<Record<NetworkParams['activation'], Activation>> = {
@@ -29,7 +29,7 @@ export function perceptron(
   let x = features;
   sizes.forEach((size, i) => {
     x = activate(b, dense(b, x, { units: size, name: `hidden_${i}`, init }), ACTIVATION[activation]);
-    if (training && rate > 0) x = dropout(b, x, b.input(noiseInput(i), 'float32', ['N', size]), rate);
+    if (training && rate > 0) x = dropoutFrom(b, x, b.input(noiseInput(i), 'float32', ['N', size]), rate);
   });
   return dense(b, x, { units, name: 'output' });
 }

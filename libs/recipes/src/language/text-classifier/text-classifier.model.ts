@@ -1,5 +1,5 @@
 import { GraphBuilder, tensor, tensorOf, type Graph, type Initializer, type Value } from '@strata/graph';
-import { activate, crossEntropy, dense, dropout, embedding, kaimingUniform } from '@strata/nn';
+import { activate, crossEntropy, dense, dropoutFrom, embedding, kaimingUniform } from '@strata/nn';
 import { classifierOutputs } from '../../shared/classifier-outputs.js';
 
 export interface TextModel {
@@ -77,7 +77,7 @@ function bag(b: GraphBuilder, ids: Value, { vocabulary, embeddingDim }: TextMode
 function logitsOf(b: GraphBuilder, model: TextModel, training: boolean): Value {
   let x = bag(b, b.input('ids', 'int64', ['N', 'L']), model);
   if (training && model.dropout > 0)
-    x = dropout(b, x, b.input(NOISE, 'float32', ['N', model.embeddingDim]), model.dropout);
+    x = dropoutFrom(b, x, b.input(NOISE, 'float32', ['N', model.embeddingDim]), model.dropout);
   model.hidden.forEach((units, i) => {
     x = activate(b, dense(b, x, { units, name: `hidden_${i}`, init: kaimingUniform }), 'relu');
   });
