@@ -72,6 +72,8 @@ export interface OpFunctions {
   Cast: (x: Value, to: DType) => Value;
   // products
   MatMul: Binary;
+  /** com.microsoft: α op(A) op(B); `transA`, `transB` exchange the last two axes of an operand without a copy. Not standard ONNX: for graphs that run, not for export. */
+  FusedMatMul: (a: Value, b: Value, options?: { alpha?: number; transA?: boolean; transB?: boolean }) => Value;
   /** alpha · op(a) op(b) + beta · c, with op = transpose when asked for. */
   Gemm: (
     a: Value,

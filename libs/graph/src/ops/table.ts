@@ -20,6 +20,7 @@ import { Exp } from './exp.js';
 import { Expand } from './expand.js';
 import { Flatten } from './flatten.js';
 import { Floor } from './floor.js';
+import { FusedMatMul } from './fused-mat-mul.js';
 import { Gather } from './gather.js';
 import { GatherElements } from './gather-elements.js';
 import { GatherND } from './gather-nd.js';
@@ -129,6 +130,7 @@ export const OPS: { readonly [K in OpName]: OpRule<K> } = {
   Identity,
   Cast,
   MatMul,
+  FusedMatMul,
   Gemm,
   ReduceSum,
   ReduceMean,

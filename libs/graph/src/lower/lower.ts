@@ -1,0 +1,26 @@
+import { optimizeGraph } from '../passes.js';
+import type { Graph } from '../types.js';
+import { logSoftmaxByParts } from './log-softmax-by-parts.js';
+import { plainProducts } from './plain-products.js';
+
+/** Where a graph will run. */
+export type Target = 'cpu' | 'cuda' | 'webgpu';
+
+/** One device-dependent rewriting of a graph that computes the same. */
+export interface Lowering {
+  readonly name: string;
+  readonly targets: readonly Target[];
+  run(graph: Graph, target: Target): Graph;
+}
+
+/** All lowerings, in the order in which they run. Each is a file of this folder. */
+export const LOWERINGS: readonly Lowering[] = [plainProducts, logSoftmaxByParts];
+
+/**
+ * The same computation in the operators that a device has, or runs fastest: the last pass before a session is made. Exported models are not lowered, so that every
+ * ONNX tool reads them.
+ */
+export function lowerFor(graph: Graph, target: Target): Graph {
+  const lowered = LOWERINGS.filter((l) => l.targets.includes(target)).reduce((g, l) => l.run(g, target), graph);
+  return lowered === graph ? graph : optimizeGraph(lowered);
+}
