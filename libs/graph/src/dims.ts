@@ -5,8 +5,11 @@ import type { Dim, Shape } from './types.js';
  * sizes at run time; different strings mean that nothing is known. `?name` is a size of which nothing is known.
  */
 
-/** Factors of a product, split where no parenthesis is open. */
-function factors(symbol: string): string[] {
+/** Factors of a product. */
+const factors = (symbol: string): string[] => atTopLevel(symbol, '*');
+
+/** Splits where no parenthesis is open. */
+function atTopLevel(symbol: string, separator: string): string[] {
   const parts: string[] = [];
   let depth = 0;
   let start = 0;
@@ -14,7 +17,7 @@ function factors(symbol: string): string[] {
     const c = symbol[i];
     if (c === '(') depth++;
     else if (c === ')') depth--;
-    else if (c === '*' && depth === 0) {
+    else if (c === separator && depth === 0) {
       parts.push(symbol.slice(start, i));
       start = i + 1;
     }
@@ -117,3 +120,31 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 export const isStatic = (shape: Shape): shape is readonly number[] => shape.every((d) => typeof d === 'number');
 
 export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+
+/**
+ * The number that a size stands for when its symbols have these values.
+ * @returns undefined when a symbol has none, or nothing is known of the size
+ */
+export function evalDim(d: Dim, sizes: Readonly<Record<string, number>>): number | undefined {
+  if (typeof d === 'number') return d;
+  const given = sizes[d];
+  if (given !== undefined) return given;
+  const parts = factors(d);
+  if (parts.length > 1) return fold(parts, sizes, (a, b) => a * b);
+  if (/^-?\d+$/.test(d)) return Number(d);
+  if (!d.startsWith('(')) return undefined;
+  const inner = d.slice(1, -1);
+  const alternatives = atTopLevel(inner, '|');
+  // one of two broadcast sizes is 1, or they are equal
+  if (alternatives.length > 1) return fold(alternatives, sizes, (a, b) => Math.max(a, b));
+  return fold(atTopLevel(inner, '+'), sizes, (a, b) => a + b);
+}
+
+function fold(
+  parts: readonly string[],
+  sizes: Readonly<Record<string, number>>,
+  join: (a: number, b: number) => number,
+): number | undefined {
+  const values = parts.map((p) => evalDim(p, sizes));
+  return values.reduce((a, b) => (a === undefined || b === undefined ? undefined : join(a, b)));
+}

@@ -10,6 +10,14 @@ export { floatAttr, intAttr, isNotDifferentiable } from './ops/rule.js';
 export type { Emitter, OpRule, OpSample, SampleInput } from './ops/rule.js';
 export type { OpFunctions, OpName, Value } from './ops/signatures.js';
 export { OPS, findRule, operatorSamples } from './ops/table.js';
+export {
+  estimateMemory,
+  initializerBytes,
+  productFlops,
+  sizesFromFeeds,
+  type MemoryEstimate,
+  type Sizes,
+} from './memory.js';
 export { eliminateCommonSubexpressions, eliminateDeadCode, foldConstants, optimizeGraph } from './passes.js';
 export { rewriteNodes, type Rewrite } from './rewrite.js';
 export {

@@ -1,7 +1,19 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
-import { dirname, isAbsolute, normalize, relative, resolve, sep, win32 } from 'node:path';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, isAbsolute, normalize, relative, resolve, sep, win32 } from 'node:path';
 import { StrataError } from '@strata/kernel';
 import { fromOnnx, type ReadExternal } from './from-onnx.js';
+import { initializerBytes } from './memory.js';
+import { toBytes } from './tensor.js';
+import { encode, type External, type OnnxOptions } from './to-onnx.js';
 import type { Graph } from './types.js';
 
 const outside = (location: string): StrataError =>
@@ -97,3 +109,46 @@ export function loadOnnxFiles(path: string): OnnxFiles {
 
 /** As `loadOnnxFiles`, the graph alone. */
 export const loadOnnx = (path: string): Graph => loadOnnxFiles(path).graph;
+
+/** Constants of more bytes in all are written beside the model: one protobuf message cannot hold 2 GiB. */
+const EXTERNAL_ABOVE = 2 ** 30;
+/** Smaller ones stay in the model's own file: shapes and scalars must be known while it is loaded. */
+const SMALLEST_EXTERNAL = 1024;
+/** Offsets are multiples of a page, so that a reader can map the file. */
+const PAGE = 4096;
+
+export interface WriteOptions extends OnnxOptions {
+  /** Constants go into a data file when together they have more bytes than this; default 1 GiB. */
+  readonly externalAbove?: number;
+}
+
+/**
+ * Writes a model to a file; constants of more than 1 GiB in all go to a data file beside it, `NAME.data`, without a copy in memory.
+ * @returns names of the files, the model first, relative to their folder
+ * @see https://github.com/onnx/onnx/blob/main/docs/ExternalData.md
+ */
+export function writeOnnx(path: string, graph: Graph, options: WriteOptions = {}): string[] {
+  const { externalAbove = EXTERNAL_ABOVE, ...onnx } = options;
+  if (initializerBytes(graph) <= externalAbove) {
+    writeFileSync(path, encode(graph, onnx));
+    return [basename(path)];
+  }
+  const location = `${basename(path)}.data`;
+  const external = new Map<string, External>();
+  const fd = openSync(`${path}.data`, 'w');
+  try {
+    let offset = 0;
+    for (const [name, t] of graph.initializers) {
+      if (t.dtype === 'string') continue;
+      const bytes = toBytes(t);
+      if (bytes.byteLength < SMALLEST_EXTERNAL) continue;
+      for (let at = 0; at < bytes.byteLength;) at += writeSync(fd, bytes, at, bytes.byteLength - at, offset + at);
+      external.set(name, { location, offset, length: bytes.byteLength });
+      offset = Math.ceil((offset + bytes.byteLength) / PAGE) * PAGE;
+    }
+  } finally {
+    closeSync(fd);
+  }
+  writeFileSync(path, encode(graph, onnx, external));
+  return [basename(path), location];
+}

@@ -29,8 +29,24 @@ function int(n: number): bigint {
   return v > MAX_INT64 ? MAX_INT64 : v < -MAX_INT64 - 1n ? -MAX_INT64 - 1n : v;
 }
 
-function tensorProto(name: string, t: TensorData): TensorProto {
+/** Where a constant lies outside of the model's own file. */
+export interface External {
+  /** Name of the data file, relative to the model's folder. */
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+function tensorProto(name: string, t: TensorData, external?: External): TensorProto {
   const strings = t.dtype === 'string';
+  if (external)
+    return {
+      ...tensorProto(name, { ...t, dims: [0], data: new Uint8Array() }),
+      dims: t.dims.map(BigInt),
+      rawData: undefined,
+      externalData: Object.entries(external).map(([key, value]) => ({ key, value: String(value) })),
+      dataLocation: TensorProto_DataLocation.EXTERNAL,
+    };
   return {
     name,
     dims: t.dims.map(BigInt),
@@ -80,7 +96,7 @@ function attributeProto(name: string, a: Attr): AttributeProto {
     case 'tensors':
       return { ...base, type: T.TENSORS, tensors: a.value.map((t) => tensorProto('', t)) };
     case 'graphs':
-      return { ...base, type: T.GRAPHS, graphs: a.value.map(graphProto) };
+      return { ...base, type: T.GRAPHS, graphs: a.value.map((g) => graphProto(g)) };
   }
 }
 
@@ -118,12 +134,12 @@ function valueInfoProto(v: ValueInfo): ValueInfoProto {
   };
 }
 
-function graphProto(g: Graph): GraphProto {
+function graphProto(g: Graph, external?: ReadonlyMap<string, External>): GraphProto {
   return {
     name: g.name,
     docString: '',
     node: g.nodes.map(nodeProto),
-    initializer: [...g.initializers].map(([name, t]) => tensorProto(name, t)),
+    initializer: [...g.initializers].map(([name, t]) => tensorProto(name, t, external?.get(name))),
     input: g.inputs.map(valueInfoProto),
     output: g.outputs.map(valueInfoProto),
     valueInfo: [],
@@ -134,7 +150,10 @@ function graphProto(g: Graph): GraphProto {
  * The bytes of an ONNX file.
  * @see https://github.com/onnx/onnx/blob/main/docs/IR.md
  */
-export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
+export const toOnnx = (graph: Graph, options: OnnxOptions = {}): Uint8Array => encode(graph, options);
+
+/** As `toOnnx`; the constants named in `external` are not written but pointed to. */
+export function encode(graph: Graph, options: OnnxOptions, external?: ReadonlyMap<string, External>): Uint8Array {
   return ModelProto.encode({
     irVersion: BigInt(options.irVersion ?? 10),
     producerName: options.producer?.name ?? 'strata',
@@ -142,7 +161,7 @@ export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
     domain: '',
     modelVersion: 0n,
     docString: '',
-    graph: graphProto(graph),
+    graph: graphProto(graph, external),
     opsetImport: [['', graph.opset] as const, ...graph.domains].map(([domain, version]) => ({
       domain,
       version: BigInt(version),

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Device } from '@strata/contracts';
+import { StrataError } from '@strata/kernel';
 
 // Extensions for which the runtime has kernels of their own: results may differ in the last bits between processors that
 // differ in one of these.
@@ -52,6 +53,19 @@ function probe(kind: 'webgpu' | 'cuda'): Promise<boolean> {
   });
 }
 
+/** Whether the provider library of CUDA lies beside the runtime's own; it is too large for the npm package. */
+const hasCuda = (): boolean =>
+  ['libonnxruntime_providers_cuda.so', 'onnxruntime_providers_cuda.dll'].some((f) => existsSync(join(binaries(), f)));
+
+/** What to install when a device cannot be there at all; a driver or GPU that fails shows when a session is made. */
+export const missingDevice = (kind: Device['kind']): StrataError | undefined =>
+  kind === 'cuda' && !hasCuda()
+    ? new StrataError(
+        'no_device',
+        'The device "cuda" needs the CUDA libraries of ONNX Runtime, which are not installed. On a machine with an NVIDIA driver, CUDA 12 and cuDNN 9 run `node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12` in the folder of Strata, or choose the device "cpu".',
+      )
+    : undefined;
+
 const cpu = (): Device => ({
   kind: 'cpu',
   name: cpus()[0]?.model.trim() || process.arch,
@@ -65,10 +79,7 @@ const cpu = (): Device => ({
  * them (CUDA is tried only where its provider library lies beside the runtime's own).
  */
 export async function listDevices(): Promise<Device[]> {
-  const hasCuda = ['libonnxruntime_providers_cuda.so', 'onnxruntime_providers_cuda.dll'].some((f) =>
-    existsSync(join(binaries(), f)),
-  );
-  const [webgpu, cuda] = await Promise.all([probe('webgpu'), hasCuda ? probe('cuda') : false]);
+  const [webgpu, cuda] = await Promise.all([probe('webgpu'), hasCuda() ? probe('cuda') : false]);
   return [
     cpu(),
     ...(cuda ? [{ kind: 'cuda' as const, name: 'CUDA device 0', features: [] }] : []),

@@ -1,5 +1,10 @@
 export { cpuFeatures, listDevices } from './devices.js';
-export { createSession, type DeviceKind, type Session, type SessionOptions, type ValueDescription } from './session.js';
+export { isDeviceTensor, readDevice, type DeviceTensor } from './device-tensor.js';
+export { openGraph } from './graph-session.js';
+export { measureMemory, type MemoryUse } from './memory.js';
+export type { DeviceKind, SessionOptions } from './native.js';
+export { profileGraph, profileTable, type OperatorTime, type Profile } from './profile.js';
+export { createSession, type DeviceRun, type Session, type ValueDescription } from './session.js';
 export {
   float32Of,
   sizeOf,

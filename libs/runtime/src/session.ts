@@ -1,18 +1,9 @@
-import './no-telemetry.js';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { StrataError } from '@strata/kernel';
-import { createError, runError } from './errors.js';
+import { deviceTensor, feedOf, type DeviceTensor } from './device-tensor.js';
+import { runError } from './errors.js';
+import { fromOrt, isTensorType, loadNative, toOrt, type NativeOptions, type SessionOptions } from './native.js';
 import type { Tensor, TensorType } from './tensor.js';
-
-export type DeviceKind = 'cpu' | 'webgpu' | 'cuda';
-
-export interface SessionOptions {
-  /** Threads inside an operator. The same number gives the same bits on the same processor; default 1. */
-  readonly threads?: number;
-  readonly device?: DeviceKind;
-  /** `basic` keeps the graph close to what was written: for tests of single operators. */
-  readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
-}
 
 export interface ValueDescription {
   readonly name: string;
@@ -21,9 +12,18 @@ export interface ValueDescription {
   readonly shape: readonly (number | string)[];
 }
 
+export interface DeviceRun {
+  /** Outputs that are not among the session's `keep`, on the CPU. */
+  readonly outputs: Record<string, Tensor>;
+  /** Outputs of `keep`, in the device's memory. The caller disposes of them. */
+  readonly kept: Record<string, DeviceTensor>;
+}
+
 export interface Session {
   readonly inputs: readonly ValueDescription[];
   readonly outputs: readonly ValueDescription[];
+  /** Milliseconds that loading the model took: parsing, optimisation, first allocation. */
+  readonly buildMs: number;
   /**
    * Runs the model. `outputs` is a list of names (default: all) or, to write into memory that the caller owns, tensors by
    * name (`null`: the runtime allocates that one); the answer holds the same tensor objects. Blocks the JavaScript thread
@@ -34,40 +34,14 @@ export interface Session {
     feeds: Readonly<Record<string, Tensor>>,
     outputs?: readonly string[] | Readonly<Record<string, Tensor | null>>,
   ): Promise<Record<string, Tensor>>;
+  /**
+   * Runs the model on tensors of either kind and leaves the outputs of the option `keep` in the device's memory, to be fed to the next run: weights do not cross
+   * the bus between steps. With WebGPU they are buffers of the GPU; the runtime's binding hands out no others, so on other devices they lie in the CPU's memory.
+   * @throws StrataError `invalid_input`, `out_of_memory`, `internal`
+   */
+  runOnDevice(feeds: Readonly<Record<string, Tensor | DeviceTensor>>): Promise<DeviceRun>;
   /** Frees the native memory. A session that is used afterwards throws. */
   release(): Promise<void>;
-}
-
-// One native wrapper per tensor object: weights that are fed thousands of times are wrapped once.
-const wrapped = new WeakMap<Tensor, OrtTensor>();
-
-function toOrt(t: Tensor): OrtTensor {
-  let o = wrapped.get(t);
-  if (!o) {
-    // onnxruntime-common types its constructor by overloads; the pair (dtype, data) was checked by Tensor's own type
-    o = new OrtTensor(t.dtype as 'float32', t.data as Float32Array, t.dims);
-    wrapped.set(t, o);
-  }
-  return o;
-}
-
-const TYPES: ReadonlySet<string> = new Set<TensorType>([
-  'float32',
-  'float64',
-  'float16',
-  'int64',
-  'int32',
-  'int8',
-  'uint8',
-  'bool',
-  'string',
-]);
-const isTensorType = (t: string): t is TensorType => TYPES.has(t);
-
-function fromOrt(o: OrtTensor, name: string): Tensor {
-  if (!isTensorType(o.type))
-    throw new StrataError('unsupported_operator', `output "${name}" has the type ${o.type}, which Strata does not use`);
-  return { dtype: o.type, dims: o.dims, data: o.data as Tensor['data'] };
 }
 
 function describe(metadata: readonly InferenceSession.ValueMetadata[]): ValueDescription[] {
@@ -82,12 +56,6 @@ function describe(metadata: readonly InferenceSession.ValueMetadata[]): ValueDes
   });
 }
 
-const PROVIDERS: Record<DeviceKind, InferenceSession.ExecutionProviderConfig[]> = {
-  cpu: ['cpu'],
-  webgpu: ['webgpu', 'cpu'],
-  cuda: ['cuda', 'cpu'],
-};
-
 const isNames = (o: readonly string[] | Readonly<Record<string, Tensor | null>>): o is readonly string[] =>
   Array.isArray(o);
 
@@ -96,30 +64,38 @@ const isNames = (o: readonly string[] | Readonly<Record<string, Tensor | null>>)
  * with `threads` threads inside each.
  * @throws StrataError `invalid_onnx`, `external_data_outside`, `no_device`, `out_of_memory`
  */
-export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
+export const createSession = async (model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> =>
+  sessionOf(model, options, {});
+
+/** As `createSession`, with what only this library uses: the end of profiling, after which the profile's file is complete. */
+export async function sessionOf(
+  model: Uint8Array | string,
+  options: SessionOptions,
+  internal: NativeOptions,
+): Promise<Session & { endProfile(): void }> {
   const device = options.device ?? 'cpu';
-  const native = await InferenceSession.create(model as string, {
-    executionProviders: PROVIDERS[device],
-    intraOpNumThreads: Math.max(1, options.threads ?? 1),
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: options.optimization ?? 'all',
-    logSeverityLevel: 3,
-    // workers share their cores with each other and with the services: threads that spin while they wait would take them away
-    extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
-  }).catch((e: unknown) => {
-    throw createError(e, device, typeof model === 'string' ? model : undefined);
-  });
+  const began = performance.now();
+  const native = await loadNative(model, options, internal);
+  const buildMs = performance.now() - began;
   const inputs = describe(native.inputMetadata);
   const outputs = describe(native.outputMetadata);
   const allOutputs: Record<string, null> = Object.fromEntries(outputs.map((o) => [o.name, null]));
+  const keep = new Set(options.keep);
   let released = false;
+  const checkOpen = (): void => {
+    if (released) throw new StrataError('internal', 'the session was released and cannot run');
+  };
+  const call = (feeds: Record<string, OrtTensor>, fetches: Record<string, OrtTensor | null>) =>
+    native.run(feeds, fetches).catch((e: unknown) => {
+      throw runError(e);
+    });
 
   return {
     inputs,
     outputs,
+    buildMs,
     async run(feeds, wanted) {
-      if (released) throw new StrataError('internal', 'the session was released and cannot run');
+      checkOpen();
       const fetches: Record<string, Tensor | null> = !wanted
         ? allOutputs
         : isNames(wanted)
@@ -137,13 +113,25 @@ export async function createSession(model: Uint8Array | string, options: Session
         const t = fetches[name];
         ortFetches[name] = t ? toOrt(t) : null;
       }
-      const result = await native.run(ortFeeds, ortFetches).catch((e: unknown) => {
-        throw runError(e);
-      });
+      const result = await call(ortFeeds, ortFetches);
       const answer: Record<string, Tensor> = {};
       for (const name in fetches) answer[name] = fetches[name] ?? fromOrt(result[name] as OrtTensor, name);
       return answer;
     },
+    async runOnDevice(feeds) {
+      checkOpen();
+      const ortFeeds: Record<string, OrtTensor> = {};
+      for (const name in feeds) ortFeeds[name] = feedOf(feeds[name] as Tensor | DeviceTensor, name);
+      const result = await call(ortFeeds, allOutputs);
+      const answer: DeviceRun = { outputs: {}, kept: {} };
+      for (const { name } of outputs) {
+        const o = result[name] as OrtTensor;
+        if (keep.has(name)) answer.kept[name] = deviceTensor(o, name, device);
+        else answer.outputs[name] = fromOrt(o, name);
+      }
+      return answer;
+    },
+    endProfile: () => native.endProfiling(),
     async release() {
       if (released) return;
       released = true;
