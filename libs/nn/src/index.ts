@@ -19,3 +19,40 @@ export {
   meanSquaredError,
   type CrossEntropyOptions,
 } from './losses.js';
+export {
+  attend,
+  multiHeadAttention,
+  scoreBias,
+  type AttendOptions,
+  type AttentionOptions,
+  type Linear,
+  type ScoreBiasOptions,
+} from './attention.js';
+export {
+  FEED_FORWARD_ACTIVATIONS,
+  feedForward,
+  type FeedForwardActivation,
+  type FeedForwardOptions,
+} from './feed-forward.js';
+export { NORMS, layerNorm, normalize, rmsNorm, type Norm, type NormOptions } from './norm.js';
+export {
+  POSITIONS,
+  alibiSlopes,
+  learnedPositions,
+  positionIds,
+  rotary,
+  rotate,
+  sinusoidalPositions,
+  type PositionKind,
+  type PositionOptions,
+  type Rotary,
+} from './positions.js';
+export {
+  bert,
+  gpt,
+  innerWidth,
+  lmHead,
+  mlmHead,
+  type TransformerConfig,
+  type TransformerOptions,
+} from './transformer.js';

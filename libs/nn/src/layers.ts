@@ -3,7 +3,7 @@ import type { DType, GraphBuilder, Initializer, Shape, Value } from '@strata/gra
 import { glorotUniform, normal, zeros } from './init.js';
 
 /** The last size of a value, which a layer's weights depend on. */
-function width(x: Value, layer: string): number {
+export function lastSize(x: Value, layer: string): number {
   const d = x.shape.at(-1);
   if (typeof d === 'number') return d;
   throw new StrataError(
@@ -27,7 +27,12 @@ export interface DenseOptions {
 /** Fully connected layer over the last axis: x [..., in] → x W + b [..., units]. */
 export function dense(b: GraphBuilder, x: Value, options: DenseOptions): Value {
   return b.scope(options.name, () => {
-    const weight = b.param('weight', x.dtype, [width(x, options.name), options.units], options.init ?? glorotUniform);
+    const weight = b.param(
+      'weight',
+      x.dtype,
+      [lastSize(x, options.name), options.units],
+      options.init ?? glorotUniform,
+    );
     const y = b.op.MatMul(x, weight);
     return options.bias === false
       ? y
