@@ -3,39 +3,63 @@ import type { Checkpoint } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
 import { cpuFeatures, type Tensor } from '@strata/runtime';
 import { epochOrder, type Batches } from './batches.js';
-import type { Evaluator } from './evaluate.js';
+import type { Evaluator, OutputStream } from './evaluate.js';
 import type { FitContext } from './phases.js';
 import type { Schedule } from './schedule.js';
 import type { TrainStep } from './step.js';
 import { bytesOf, createTrainer, floatsOf, initialWeights, type Weights } from './trainer.js';
 
-export interface Validation {
-  readonly evaluator: Evaluator;
-  readonly data: Batches;
+/** Metrics of the validation rows, for example `valid_loss` and `valid_accuracy`. They must be finite. */
+export type Scores = Readonly<Record<string, number>>;
+
+/** Scores from one output of all rows, which is held in memory. */
+interface WholeOutput {
   /** Output of the evaluator's graph that `score` takes. */
   readonly output: string;
-  /** Metrics of the validation rows, for example `valid_loss` and `valid_accuracy`. Must be finite. */
-  readonly score: (output: Float32Array) => Readonly<Record<string, number>>;
+  readonly score: (output: Float32Array) => Scores;
+}
+
+/** Scores from outputs batch by batch: for outputs that are too large to keep, such as logits of every token. */
+interface StreamedOutputs {
+  /** Outputs of the evaluator's graph that `stream` takes. */
+  readonly outputs: readonly string[];
+  /** Begins a pass over the rows. */
+  readonly stream: () => OutputStream;
+}
+
+export type Validation = {
+  readonly evaluator: Evaluator;
+  readonly data: Batches;
+  /** Rows that are run at once; 1024 when absent. */
+  readonly batchSize?: number;
   readonly earlyStopping?: {
     readonly monitor: string;
     readonly mode: 'min' | 'max';
-    /** Epochs without an improvement by more than `tolerance` before training stops. */
+    /** Validations without an improvement by more than `tolerance` before training stops. */
     readonly patience: number;
     readonly tolerance: number;
   };
-}
+} & (WholeOutput | StreamedOutputs);
 
 export interface FitOptions {
   readonly ctx: FitContext;
   readonly step: TrainStep;
   readonly data: Batches;
-  readonly epochs: number;
+  /** Passes over the data; without it `maxSteps` ends the training. */
+  readonly epochs?: number;
+  /** Optimiser steps after which training ends, also within an epoch. */
+  readonly maxSteps?: number;
+  /** Rows of a micro-batch: of what runs at once. */
   readonly batchSize: number;
+  /** Micro-batches whose gradients are averaged into one optimiser step; the last step of an epoch may have fewer. */
+  readonly accumulate?: number;
   readonly schedule: Schedule;
-  /** Further feeds of one step, such as dropout masks: a pure function of the step (0-based) and the batch's rows. */
-  readonly extraFeeds?: (step: number, rows: number) => Readonly<Record<string, Tensor>>;
+  /** Further feeds of one micro-batch, such as dropout masks: a pure function of the step (0-based), the batch's rows and the micro-batch of the step. */
+  readonly extraFeeds?: (step: number, rows: number, micro: number) => Readonly<Record<string, Tensor>>;
   readonly validation?: Validation;
-  /** First weights; drawn by the parameters' initialisers when absent. */
+  /** Steps between validations; without it each epoch ends with one. The end of training always has one. */
+  readonly validateEvery?: number;
+  /** First weights of some or all parameters; the others are drawn by their initialisers. */
   readonly initial?: Weights;
 }
 
@@ -50,6 +74,8 @@ export interface FitResult {
   readonly weights: Weights;
   /** 1-based epoch that the weights come from. */
   readonly epoch: number;
+  /** Step after which the weights were as they are here. */
+  readonly bestStep: number;
   readonly steps: number;
   readonly stoppedEarly: boolean;
   readonly history: readonly EpochRecord[];
@@ -59,17 +85,17 @@ export interface FitResult {
 const REPORTS = 200;
 
 interface State {
-  /** Steps done, epochs done, batches done of the epoch under way. */
+  /** Steps done, epochs done, micro-batches done of the epoch under way. */
   step: number;
   epoch: number;
   batch: number;
-  /** Sum of batch losses times rows, and rows, of the epoch under way and since the last report. */
+  /** Sum of batch losses times rows, and rows, since the last validation and since the last report. */
   epochLoss: number;
   epochRows: number;
   reportLoss: number;
   reportRows: number;
-  best: { epoch: number; value: number } | null;
-  /** Epochs since the best one. */
+  best: { epoch: number; step: number; value: number } | null;
+  /** Validations since the best one. */
   waited: number;
   stopped: boolean;
   history: EpochRecord[];
@@ -90,18 +116,24 @@ const BEST = 'best/';
  * @throws StrataError `diverged`, `checkpoint_mismatch`, `empty_data`
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { ctx, step, data, epochs, batchSize, schedule } = options;
+  const { ctx, step, data, batchSize, schedule } = options;
   if (data.rows === 0) throw new StrataError('empty_data', 'there is no row to train on');
   const batches = Math.ceil(data.rows / batchSize);
-  const total = batches * epochs;
+  const accumulate = options.accumulate ?? 1;
+  const total = lengthOf(options, Math.ceil(batches / accumulate));
   const machine: Machine = { threads: ctx.threads, device: ctx.device.kind, features: cpuFeatures().join(' ') };
   // what must be the same for a checkpoint to fit this call
-  const shape = { rows: data.rows, epochs, batchSize, seed: ctx.rng.getState().seed, parameters: step.slots.length };
+  const shape = {
+    rows: data.rows,
+    steps: total,
+    batchSize,
+    accumulate,
+    seed: ctx.rng.getState().seed,
+    parameters: step.parameters.length,
+  };
 
-  const trainer = await createTrainer(step, options.initial ?? initialWeights(step, ctx.rng.fork('weights')), {
-    threads: ctx.threads,
-    device: ctx.device.kind,
-  });
+  const first = { ...initialWeights(step, ctx.rng.fork('weights')), ...options.initial };
+  const trainer = await createTrainer(step, first, { threads: ctx.threads, device: ctx.device.kind });
   try {
     let state: State = {
       step: 0,
@@ -139,18 +171,22 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     const reportEvery = Math.max(1, Math.floor(total / REPORTS));
     let reportedAt = began;
 
-    while (state.epoch < epochs && !state.stopped) {
-      const rows = order.subarray(state.batch * batchSize, (state.batch + 1) * batchSize);
+    while (state.step < total && !state.stopped) {
       const rate = schedule(state.step, total);
-      const feeds = { ...data.feeds(rows), ...options.extraFeeds?.(state.step, rows.length) };
-      const loss = await trainer.step(feeds, state.step + 1, rate);
+      const micro: Readonly<Record<string, Tensor>>[] = [];
+      let rows = 0;
+      for (let i = 0; i < accumulate && state.batch < batches; i++, state.batch++) {
+        const of = order.subarray(state.batch * batchSize, (state.batch + 1) * batchSize);
+        micro.push({ ...data.feeds(of), ...options.extraFeeds?.(state.step, of.length, i) });
+        rows += of.length;
+      }
+      const loss = await trainer.step(micro, state.step + 1, rate);
       if (!Number.isFinite(loss)) throw diverged(state, rate, loss);
       state.step++;
-      state.batch++;
-      state.epochLoss += loss * rows.length;
-      state.epochRows += rows.length;
-      state.reportLoss += loss * rows.length;
-      state.reportRows += rows.length;
+      state.epochLoss += loss * rows;
+      state.epochRows += rows;
+      state.reportLoss += loss * rows;
+      state.reportRows += rows;
 
       if (state.step % reportEvery === 0) {
         const now = performance.now();
@@ -163,10 +199,15 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         state.reportLoss = 0;
         state.reportRows = 0;
       }
-      if (state.batch === batches) {
-        best = await endOfEpoch(options, state, trainer.weights(), best);
+      const epochEnds = state.batch === batches;
+      if (epochEnds) {
+        state.epoch++;
+        state.batch = 0;
         order = epochOrder(orderRng, data.rows, state.epoch);
       }
+      const { validateEvery } = options;
+      if (state.step === total || (validateEvery === undefined ? epochEnds : state.step % validateEvery === 0))
+        best = await validate(options, state, total, trainer.weights(), best);
       const perStep = (performance.now() - began) / 1000 / (state.step - firstStep);
       ctx.progress({ step: state.step, total, eta_s: perStep * (total - state.step) });
       await ctx.step(snapshot);
@@ -176,7 +217,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     checkFinite(weights, state);
     return {
       weights,
-      epoch: state.best?.epoch ?? state.epoch,
+      epoch: state.best?.epoch ?? epochOf(state),
+      bestStep: state.best?.step ?? state.step,
       steps: state.step,
       stoppedEarly: state.stopped,
       history: state.history,
@@ -186,30 +228,40 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   }
 }
 
-/** Closes the epoch: validation, history, early stopping. Gives the best weights so far. */
-async function endOfEpoch(
-  { ctx, validation, epochs }: FitOptions,
+/** Optimiser steps of the whole training. @throws StrataError `invalid_parameter` */
+function lengthOf({ epochs, maxSteps, accumulate, validateEvery, batchSize }: FitOptions, perEpoch: number): number {
+  for (const [name, value] of Object.entries({ epochs, maxSteps, accumulate, validateEvery, batchSize }))
+    if (value !== undefined && !(Number.isInteger(value) && value > 0))
+      throw new StrataError('invalid_parameter', `${name} must be a whole number above 0, not ${value}`);
+  const total = Math.min(maxSteps ?? Infinity, (epochs ?? Infinity) * perEpoch);
+  if (total === Infinity)
+    throw new StrataError('invalid_parameter', 'training needs an end: give epochs, maxSteps or both');
+  return total;
+}
+
+/** The 1-based epoch that the last step belongs to. */
+const epochOf = (state: State): number => (state.batch === 0 ? state.epoch : state.epoch + 1);
+
+/** Validation, history, early stopping. Gives the best weights so far. */
+async function validate(
+  { ctx, validation }: FitOptions,
   state: State,
+  total: number,
   weights: Weights,
   best: Weights | undefined,
 ): Promise<Weights | undefined> {
-  state.epoch++;
-  const scores = validation
-    ? validation.score(await validation.evaluator.run(weights, validation.data, validation.output))
-    : {};
+  const epoch = epochOf(state);
+  const scores = validation ? await score(validation, weights) : {};
   for (const [name, value] of Object.entries(scores))
     if (!Number.isFinite(value))
-      throw new StrataError('diverged', `${name} is ${value} after epoch ${state.epoch}. Lower the learning rate.`);
-  state.history.push({
-    ...scores,
-    epoch: state.epoch,
-    step: state.step,
-    train_loss: state.epochLoss / state.epochRows,
-  });
-  state.batch = 0;
+      throw new StrataError(
+        'diverged',
+        `${name} is ${value} after step ${state.step} (epoch ${epoch}). Lower the learning rate.`,
+      );
+  state.history.push({ ...scores, epoch, step: state.step, train_loss: state.epochLoss / state.epochRows });
   state.epochLoss = 0;
   state.epochRows = 0;
-  if (Object.keys(scores).length > 0) ctx.metrics(state.step, { epoch: state.epoch, ...scores });
+  if (Object.keys(scores).length > 0) ctx.metrics(state.step, { epoch, ...scores });
 
   const stopping = validation?.earlyStopping;
   if (!stopping) return undefined;
@@ -222,17 +274,25 @@ async function endOfEpoch(
   else state.waited++;
   let kept = best;
   if (gain > 0) {
-    state.best = { epoch: state.epoch, value };
+    state.best = { epoch, step: state.step, value };
     kept = copyOf(weights);
   }
-  if (state.waited >= stopping.patience && state.epoch < epochs) {
+  if (state.waited >= stopping.patience && state.step < total) {
     state.stopped = true;
     ctx.log.info(
-      { epoch: state.epoch, best_epoch: state.best?.epoch },
-      `${stopping.monitor} has not improved for ${stopping.patience} epochs: training stops`,
+      { epoch, step: state.step, best_epoch: state.best?.epoch, best_step: state.best?.step },
+      `${stopping.monitor} has not improved in ${stopping.patience} validations: training stops`,
     );
   }
   return kept;
+}
+
+async function score(validation: Validation, weights: Weights): Promise<Scores> {
+  const { evaluator, data, batchSize } = validation;
+  if ('score' in validation) return validation.score(await evaluator.run(weights, data, validation.output, batchSize));
+  const stream = validation.stream();
+  await evaluator.stream(weights, data, validation.outputs, stream.add, batchSize);
+  return stream.end();
 }
 
 const copyOf = (weights: Weights): Weights =>

@@ -1,6 +1,6 @@
 export { epochOrder, gatherIds, gatherRows, uniformNoise, type Batches } from './batches.js';
-export { createEvaluator, type Evaluator } from './evaluate.js';
-export { fit, type EpochRecord, type FitOptions, type FitResult, type Validation } from './fit.js';
+export { createEvaluator, type Evaluator, type OutputStream } from './evaluate.js';
+export { fit, type EpochRecord, type FitOptions, type FitResult, type Scores, type Validation } from './fit.js';
 export {
   accuracy,
   argmaxRows,

@@ -1,15 +1,34 @@
-import { initialParameters, toOnnx } from '@strata/graph';
+import { initialParameters } from '@strata/graph';
 import { StrataError, type Rng } from '@strata/kernel';
-import { createSession, zeros, type Session, type SessionOptions, type Tensor } from '@strata/runtime';
-import { scalarInput, type TrainStep } from './step.js';
+import type { SessionOptions, Tensor } from '@strata/runtime';
+import type { Slot, TrainStep } from './step.js';
+import { createGraphTrainer } from './trainer-graph.js';
+import { createKernelTrainer } from './trainer-kernel.js';
 
-/** Weights by parameter name, float32. */
+/** Weights (and buffers) by name, float32. */
 export type Weights = Readonly<Record<string, Tensor<'float32'>>>;
 
-/** First weights, drawn by the parameters' initialisers. @throws StrataError `invalid_graph` for a parameter that is not float32 */
-export function initialWeights(step: TrainStep, rng: Rng): Weights {
+export type Feeds = Readonly<Record<string, Tensor>>;
+
+/**
+ * First weights and buffers: those of `given`, the others drawn by their initialisers, each from a stream of its own name.
+ * @throws StrataError `invalid_graph` for a parameter that is not float32, or given in another shape
+ */
+export function initialWeights(step: TrainStep, rng: Rng, given: Weights = {}): Weights {
   const weights: Record<string, Tensor<'float32'>> = {};
-  for (const [name, t] of initialParameters(step.parameters, rng)) {
+  const all = [...step.parameters, ...step.frozen, ...step.buffers];
+  for (const p of all) {
+    const t = given[p.name];
+    if (t && (t.dims.length !== p.shape.length || t.dims.some((d, i) => d !== p.shape[i])))
+      throw new StrataError(
+        'invalid_graph',
+        `"${p.name}" is [${p.shape.join(', ')}], but its first value is [${t.dims.join(', ')}]`,
+        { where: { layer: p.name } },
+      );
+    if (t) weights[p.name] = t;
+  }
+  const missing = all.filter((p) => !weights[p.name]);
+  for (const [name, t] of initialParameters(missing, rng)) {
     if (!(t.data instanceof Float32Array))
       throw new StrataError('invalid_graph', `parameter "${name}" must be float32, not ${t.dtype}`);
     weights[name] = { dtype: 'float32', dims: t.dims, data: t.data };
@@ -17,70 +36,47 @@ export function initialWeights(step: TrainStep, rng: Rng): Weights {
   return weights;
 }
 
-/**
- * Weights and optimiser state in two sets of buffers: a step reads one set and writes the other, then they change places. Nothing is copied between steps.
- */
+/** Weights, optimiser state and the session that computes gradients. */
 export interface Trainer {
-  /** One optimiser step on the batch; gives its mean loss before the update. `t` counts steps from 1. */
-  step(feeds: Readonly<Record<string, Tensor>>, t: number, learningRate: number): Promise<number>;
-  /** The weights now. The next step but one overwrites these buffers: copy what must last. */
+  /**
+   * One optimiser step; gives the mean loss before the update. Several feeds are micro-batches, run one after another: their losses and gradients are averaged, with `shares` (which add up to
+   * 1) when they count differently, for example by their rows. `t` counts steps from 1. Random inputs are drawn here.
+   */
+  step(feeds: Feeds | readonly Feeds[], t: number, learningRate: number, shares?: readonly number[]): Promise<number>;
+  /** Weights (trained and frozen) and buffers now, as views: the next step changes them. Copy what must last. */
   weights(): Weights;
-  /** Copies of weights and optimiser state, as bytes by input name. */
+  /** The same with the exponential moving averages of the trained weights; undefined when none are kept. */
+  averaged(): Weights | undefined;
+  /** Copies of all that a step changes, as bytes by name: weights, optimiser state, averages, buffers, loss scale. Frozen weights are not among them. */
   save(): Record<string, Uint8Array>;
   /** @throws StrataError `checkpoint_mismatch` */
   restore(tensors: Readonly<Record<string, Uint8Array>>): void;
+  /** The first parameter, in the order of the model, whose last gradient is not finite, or else whose weights are not. */
+  firstNonFinite(): string | undefined;
+  /** Euclidean norm of all gradients of the last step together, before clipping; undefined before the first step, or where the device keeps the gradients to itself. */
+  gradientNorm(): number | undefined;
+  /** Factor of the loss under mixed precision; 1 without. */
+  lossScale(): number;
+  /** Steps that were left out because gradients were not finite under the loss scale. */
+  skipped(): number;
   release(): Promise<void>;
 }
 
-export async function createTrainer(step: TrainStep, initial: Weights, options: SessionOptions): Promise<Trainer> {
-  const session: Session = await createSession(toOnnx(step.graph), options);
-  const allocate = (): Tensor<'float32'>[] => step.slots.map((s) => zeros('float32', s.shape));
-  let current = allocate();
-  let next = allocate();
-  step.slots.forEach((s, i) => {
-    const first = initial[s.input];
-    if (first) (current[i] as Tensor<'float32'>).data.set(first.data);
-  });
-  const loss = zeros('float32', []);
-  const scalars = step.scalars.map((name) => ({ name, tensor: zeros('float32', []) }));
-
-  return {
-    async step(feeds, t, learningRate) {
-      const values = step.optimizer.scalars(t, learningRate);
-      const all: Record<string, Tensor> = { ...feeds };
-      for (const s of scalars) {
-        s.tensor.data[0] = values[s.name] as number;
-        all[scalarInput(s.name)] = s.tensor;
-      }
-      const outputs: Record<string, Tensor> = { [step.loss]: loss };
-      step.slots.forEach((s, i) => {
-        all[s.input] = current[i] as Tensor;
-        outputs[s.output] = next[i] as Tensor;
-      });
-      await session.run(all, outputs);
-      [current, next] = [next, current];
-      return loss.data[0] as number;
-    },
-    weights: () => Object.fromEntries(step.parameters.map((p, i) => [p.name, current[i] as Tensor<'float32'>])),
-    save: () =>
-      Object.fromEntries(step.slots.map((s, i) => [s.input, bytesOf((current[i] as Tensor<'float32'>).data)])),
-    restore(tensors) {
-      step.slots.forEach((s, i) => {
-        const bytes = tensors[s.input];
-        const into = (current[i] as Tensor<'float32'>).data;
-        if (bytes?.byteLength !== into.byteLength)
-          throw new StrataError(
-            'checkpoint_mismatch',
-            `the checkpoint has ${bytes ? `${bytes.byteLength} bytes` : 'nothing'} for "${s.input}", which needs ${into.byteLength}. Start the job afresh.`,
-          );
-        into.set(floatsOf(bytes));
-      });
-    },
-    release: () => session.release(),
-  };
+export interface TrainerOptions extends SessionOptions {
+  /** Seed of the random inputs. */
+  readonly seed?: number;
+  /**
+   * Where updates run: `memory`, by fused loops over memory that the runtime shares (the default on a CPU), or `graph`, as nodes of the graph (the default on other devices, whose memory the
+   * program cannot see).
+   */
+  readonly update?: 'memory' | 'graph';
 }
 
-/** A copy of the numbers as bytes, and back; the copy makes the alignment right. */
-export const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
-export const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);
+/**
+ * Makes the session of a training step. `initial` must hold all parameters and buffers (`initialWeights`); it is copied.
+ * @throws StrataError `invalid_onnx`, `no_device`, `out_of_memory`
+ */
+export function createTrainer(step: TrainStep, initial: Weights, options: TrainerOptions): Promise<Trainer> {
+  const update = options.update ?? ((options.device ?? 'cpu') === 'cpu' ? 'memory' : 'graph');
+  return update === 'memory' ? createKernelTrainer(step, initial, options) : createGraphTrainer(step, initial, options);
+}
