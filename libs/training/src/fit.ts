@@ -7,7 +7,8 @@ import type { Evaluator, OutputStream } from './evaluate.js';
 import type { FitContext } from './phases.js';
 import type { Schedule } from './schedule.js';
 import type { TrainStep } from './step.js';
-import { bytesOf, createTrainer, floatsOf, initialWeights, type Weights } from './trainer.js';
+import { createTrainer, initialWeights, type Weights } from './trainer.js';
+import { bytesOf, floatsOf } from './trainer-state.js';
 
 /** Metrics of the validation rows, for example `valid_loss` and `valid_accuracy`. They must be finite. */
 export type Scores = Readonly<Record<string, number>>;
@@ -133,7 +134,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   };
 
   const first = { ...initialWeights(step, ctx.rng.fork('weights')), ...options.initial };
-  const trainer = await createTrainer(step, first, { threads: ctx.threads, device: ctx.device.kind });
+  const trainer = await createTrainer(step, first, {
+    threads: ctx.threads,
+    device: ctx.device.kind,
+    seed: ctx.rng.fork('random').getState().seed,
+  });
   try {
     let state: State = {
       step: 0,

@@ -17,17 +17,36 @@ export {
   type ClassScores,
   type Numbers,
 } from './metrics.js';
+export { type LossScaleOptions } from './loss-scale.js';
 export {
+  adagrad,
   adam,
   adamw,
-  sgd,
+  lion,
+  rmsprop,
+  type AdagradOptions,
   type AdamOptions,
-  type Optimizer,
-  type SgdOptions,
-  type UpdateInput,
-  type Updated,
-} from './optimizer.js';
+  type LionOptions,
+  type RmspropOptions,
+} from './optimizer-adam.js';
+export { muon, type MuonOptions } from './optimizer-muon.js';
+export { sgd, type Optimizer, type RuleInput, type SgdOptions, type UpdateRule } from './optimizer.js';
 export { phases, type FitContext, type Json, type Phases } from './phases.js';
 export { schedule, type Schedule, type ScheduleOptions } from './schedule.js';
-export { buildTrainStep, type Slot, type TrainStep, type TrainStepOptions } from './step.js';
-export { createTrainer, initialWeights, type Trainer, type Weights } from './trainer.js';
+export {
+  buildTrainStep,
+  type ParameterGroup,
+  type Slot,
+  type StepSettings,
+  type TrainedParameter,
+  type TrainStep,
+  type TrainStepOptions,
+} from './step.js';
+export {
+  createTrainer,
+  initialWeights,
+  type Feeds,
+  type Trainer,
+  type TrainerOptions,
+  type Weights,
+} from './trainer.js';

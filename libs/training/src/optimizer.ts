@@ -1,47 +1,84 @@
 import { StrataError } from '@strata/kernel';
-import type { GraphBuilder, Value } from '@strata/graph';
+import { add, array, max, mul, scalar, sub, type Assignments, type Expr } from './kernels/expr.js';
 
-/** Values of one parameter inside the training graph. */
-export interface UpdateInput {
-  readonly parameter: Value;
-  readonly gradient: Value;
-  /** The optimiser's tensors for this parameter, by slot name; each has the parameter's shape. */
-  readonly state: Readonly<Record<string, Value>>;
-  /** Scalar inputs of the graph, one for each name of `scalars`. */
-  readonly scalars: Readonly<Record<string, Value>>;
-  /** Whether weight decay applies to this parameter. */
-  readonly decay: boolean;
-}
-export interface Updated {
-  readonly parameter: Value;
-  readonly state: Readonly<Record<string, Value>>;
+/** Orthogonalises the gradient array of a matrix by Newton–Schulz iterations (see newton-schulz.ts). */
+export interface Orthogonalize {
+  readonly iterations: number;
+  readonly coefficients: readonly [number, number, number];
+  readonly eps: number;
 }
 
-/** An optimiser: slots that begin as zeros, numbers of each step, and an update that emits graph nodes. All pure. */
-export interface Optimizer {
-  readonly name: 'sgd' | 'adam' | 'adamw';
-  /** Names of its state tensors for each parameter. They begin as zeros. */
-  readonly slots: readonly string[];
-  /** Numbers that the graph needs at step `t` (the first step is 1), computed in double precision. */
+/** A stage of an update: element-wise assignments, or a step on whole matrices, which replaces the array `gradient`. */
+export type Stage = { readonly assign: Assignments } | { readonly orthogonalize: Orthogonalize };
+
+/**
+ * How one parameter is updated. Expressions see the arrays `parameter`, `gradient` (clipped, of the whole step) and the slots by name, and the numbers of `scalars`. The gradient is gone
+ * after the step, so a stage may use its array.
+ */
+export interface UpdateRule {
+  /** Parameters with equal keys share the rule, and are updated by one loop. */
+  readonly key: string;
+  /** State arrays of the parameter's shape, with the number that fills them at first. */
+  readonly slots: Readonly<Record<string, number>>;
+  readonly stages: readonly Stage[];
+  /** Numbers of update `t` (the first is 1), computed in double precision. */
   scalars(t: number, learningRate: number): Readonly<Record<string, number>>;
-  update(b: GraphBuilder, input: UpdateInput): Updated;
 }
 
-const get = (values: Readonly<Record<string, Value>>, name: string): Value => {
-  const v = values[name];
-  if (!v) throw new StrataError('internal', `the optimiser's update has no value "${name}"`);
-  return v;
-};
+/** What a rule may depend on. */
+export interface RuleInput {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Weight decay of the parameter's group when it has its own; 0 where decay does not apply. */
+  readonly weightDecay?: number;
+}
 
-function inRange(name: string, value: number, below: number): void {
+/** An optimiser: pure data that says what becomes of weights and state. */
+export interface Optimizer {
+  readonly name: 'sgd' | 'adam' | 'adamw' | 'rmsprop' | 'adagrad' | 'lion' | 'muon';
+  rule(p: RuleInput): UpdateRule;
+}
+
+export const PARAMETER = 'parameter';
+export const GRADIENT = 'gradient';
+export const w = array(PARAMETER);
+export const g = array(GRADIENT);
+export const rate = scalar('learning_rate');
+
+/** (1 − share) · a + share · b as a + share · (b − a), PyTorch's `lerp` for shares below a half. */
+export const lerp = (a: Expr, b: Expr, share: number): Expr => add(a, mul(sub(b, a), share));
+
+/** The gradient with an L2 penalty: g + λw. */
+export const withL2 = (weightDecay: number): Expr => (weightDecay > 0 ? add(g, mul(w, weightDecay)) : g);
+
+/** Decoupled weight decay: w · (1 − ηλ), the factor being the scalar `keep`. */
+export const decayed = (weightDecay: number): Expr => (weightDecay > 0 ? mul(w, scalar('keep')) : w);
+export const keepScalar = (weightDecay: number, learningRate: number): Record<string, number> =>
+  weightDecay > 0 ? { keep: 1 - learningRate * weightDecay } : {};
+
+export function inRange(name: string, value: number, below = Infinity): void {
   if (!(value >= 0 && value < below))
-    throw new StrataError('invalid_parameter', `${name} must be at least 0 and less than ${below}, not ${value}`, {
-      where: { field: name },
-    });
+    throw new StrataError(
+      'invalid_parameter',
+      below === Infinity
+        ? `${name} must be 0 or more, not ${value}`
+        : `${name} must be at least 0 and less than ${below}, not ${value}`,
+      { where: { field: name } },
+    );
 }
+
+/** A rule of one element-wise stage. */
+export const elementwise = (
+  key: string,
+  slots: Readonly<Record<string, number>>,
+  assign: Assignments,
+  scalars: UpdateRule['scalars'],
+): UpdateRule => ({ key, slots, stages: [{ assign }], scalars });
 
 export interface SgdOptions {
   readonly momentum?: number;
+  /** Share of the gradient that is kept out of the momentum, from the second update on. */
+  readonly dampening?: number;
   readonly nesterov?: boolean;
   /** L2 penalty, added to the gradient. */
   readonly weightDecay?: number;
@@ -49,75 +86,42 @@ export interface SgdOptions {
 
 /**
  * Stochastic gradient descent with momentum as PyTorch defines it (Sutskever et al. 2013):
- * g ← g + λw; u ← μu + g; w ← w − η(g + μu) with Nesterov, w − ηu without.
+ * g ← g + λw; u ← μu + (1 − δ)g, at the first update u ← g; w ← w − η(g + μu) with Nesterov, w − ηu without.
  * @throws StrataError `invalid_parameter`
  */
-export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
+export function sgd(options: SgdOptions = {}): Optimizer {
+  const { momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
   inRange('momentum', momentum, 1);
-  inRange('weight_decay', weightDecay, Infinity);
-  if (nesterov && momentum === 0)
-    throw new StrataError('invalid_parameter', 'nesterov needs a momentum above 0', { where: { field: 'nesterov' } });
+  inRange('dampening', dampening);
+  inRange('weight_decay', weightDecay);
+  if (nesterov && (momentum === 0 || dampening > 0))
+    throw new StrataError('invalid_parameter', 'nesterov needs a momentum above 0 and no dampening', {
+      where: { field: 'nesterov' },
+    });
   return {
     name: 'sgd',
-    slots: momentum > 0 ? ['momentum'] : [],
-    scalars: (_, learningRate) => ({ learning_rate: learningRate }),
-    update(b, { parameter: w, gradient, state, scalars, decay }): Updated {
-      const { op } = b;
-      const g = weightDecay > 0 && decay ? op.Add(gradient, op.Mul(w, b.scalar(weightDecay))) : gradient;
-      const rate = get(scalars, 'learning_rate');
-      if (momentum === 0) return { parameter: op.Sub(w, op.Mul(g, rate)), state: {} };
-      const mu = b.scalar(momentum);
-      const u = op.Add(op.Mul(get(state, 'momentum'), mu), g);
-      const step = nesterov ? op.Add(g, op.Mul(u, mu)) : u;
-      return { parameter: op.Sub(w, op.Mul(step, rate)), state: { momentum: u } };
+    rule({ weightDecay: decay = weightDecay }) {
+      const key = `sgd ${momentum} ${dampening} ${nesterov} ${decay}`;
+      const gradient = withL2(decay);
+      if (momentum === 0)
+        return elementwise(key, {}, { [PARAMETER]: sub(w, mul(gradient, rate)) }, (_, learningRate) => ({
+          learning_rate: learningRate,
+        }));
+      const fresh = dampening > 0 ? mul(gradient, scalar('gradient_share')) : gradient;
+      const u = add(mul(array('momentum'), momentum), fresh);
+      const step = nesterov ? add(gradient, mul(u, momentum)) : u;
+      return elementwise(
+        key,
+        { momentum: 0 },
+        { [PARAMETER]: sub(w, mul(step, rate)), momentum: u },
+        (t, learningRate) => ({
+          learning_rate: learningRate,
+          ...(dampening > 0 ? { gradient_share: t === 1 ? 1 : 1 - dampening } : {}),
+        }),
+      );
     },
   };
 }
 
-export interface AdamOptions {
-  readonly betas?: readonly [number, number];
-  readonly eps?: number;
-  /** `adam`: L2 penalty added to the gradient; `adamw`: share of the weight taken off at each step, times the rate. */
-  readonly weightDecay?: number;
-}
-
-function adamFamily(
-  name: 'adam' | 'adamw',
-  { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions,
-): Optimizer {
-  const [beta1, beta2] = betas;
-  inRange('beta_1', beta1, 1);
-  inRange('beta_2', beta2, 1);
-  inRange('weight_decay', weightDecay, Infinity);
-  const decoupled = name === 'adamw' && weightDecay > 0;
-  return {
-    name,
-    slots: ['m', 'v'],
-    scalars: (t, learningRate) => ({
-      step_size: learningRate / (1 - beta1 ** t),
-      root_scale: 1 / Math.sqrt(1 - beta2 ** t),
-      ...(decoupled ? { keep: 1 - learningRate * weightDecay } : {}),
-    }),
-    update(b, { parameter: w, gradient, state, scalars, decay }) {
-      const { op } = b;
-      const g =
-        name === 'adam' && weightDecay > 0 && decay ? op.Add(gradient, op.Mul(w, b.scalar(weightDecay))) : gradient;
-      const m = op.Add(op.Mul(get(state, 'm'), b.scalar(beta1)), op.Mul(g, b.scalar(1 - beta1)));
-      const v = op.Add(op.Mul(get(state, 'v'), b.scalar(beta2)), op.Mul(op.Mul(g, g), b.scalar(1 - beta2)));
-      const root = op.Add(op.Mul(op.Sqrt(v), get(scalars, 'root_scale')), b.scalar(eps));
-      const step = op.Mul(op.Div(m, root), get(scalars, 'step_size'));
-      const kept = decoupled && decay ? op.Mul(w, get(scalars, 'keep')) : w;
-      return { parameter: op.Sub(kept, step), state: { m, v } };
-    },
-  };
-}
-
-/**
- * Adam (Kingma & Ba 2015): m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
- * w ← w − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
- * @throws StrataError `invalid_parameter`
- */
-export const adam = (options: AdamOptions = {}): Optimizer => adamFamily('adam', options);
-
-/** AdamW (Loshchilov & Hutter 2019): Adam whose decay w ← (1 − ηλ)w stays out of the moments. @throws StrataError `invalid_parameter` */
-export const adamw = (options: AdamOptions = {}): Optimizer => adamFamily('adamw', options);
+/** The running maximum of a state array. */
+export const runningMax = (slot: string, value: Expr): Expr => max(array(slot), value);

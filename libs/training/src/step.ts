@@ -1,44 +1,104 @@
-import { differentiate, gradientName, GraphBuilder, type Graph, type Parameter, type Value } from '@strata/graph';
+import {
+  bindParameters,
+  differentiate,
+  gradientName,
+  GraphBuilder,
+  type Graph,
+  type Parameter,
+  type RandomInput,
+  type Value,
+} from '@strata/graph';
 import { StrataError } from '@strata/kernel';
-import type { Optimizer } from './optimizer.js';
+import { inRange, type Optimizer, type UpdateRule } from './optimizer.js';
+import type { LossScaleOptions } from './loss-scale.js';
 
-/** A parameter's tensors in a training graph: what is fed, and the output that replaces it. */
+/** A tensor that a checkpoint holds: a weight or optimiser state (float32), by its name there. */
 export interface Slot {
   readonly input: string;
-  readonly output: string;
   readonly shape: readonly number[];
 }
 
-/** One optimiser step as an ONNX graph: forward, loss, backward and update. */
+/** A parameter that is trained, and how. */
+export interface TrainedParameter extends Parameter {
+  readonly rule: UpdateRule;
+  /** Factor of the learning rate. */
+  readonly rate: number;
+}
+
+/** What a training step computes: forward, loss and gradients as an ONNX graph, and the update of each parameter as a rule. */
 export interface TrainStep {
+  /** Outputs: the loss, a gradient for each parameter (`gradientName`), and what buffers become (`nextName`). */
   readonly graph: Graph;
   readonly optimizer: Optimizer;
-  readonly parameters: readonly Parameter[];
-  /** Weights and optimiser state alike: inputs whose successors are outputs. Weights come first, in the order of `parameters`. */
+  /** Parameters that are trained, in the order of their declaration. */
+  readonly parameters: readonly TrainedParameter[];
+  /** Parameters that keep their values: they become constants when a trainer is made. */
+  readonly frozen: readonly Parameter[];
+  /** State beside the weights, such as running statistics. */
+  readonly buffers: readonly Parameter[];
+  /** Names of the buffers that a step changes. */
+  readonly changing: ReadonlySet<string>;
+  /** Inputs that the trainer draws. */
+  readonly randoms: readonly RandomInput[];
+  /** Weights, then state (`{parameter}/{slot}`), then averaged weights, then buffers. */
   readonly slots: readonly Slot[];
   /** Scalar float32 output: the mean loss of the batch before the update. */
   readonly loss: string;
-  /** Names of the scalar inputs that the optimiser feeds. */
-  readonly scalars: readonly string[];
+  /** Scalar float32 input that the gradients were multiplied by; only with `lossScale`. */
+  readonly scale?: string;
+  readonly settings: StepSettings;
 }
 
-export interface TrainStepOptions {
-  readonly optimizer: Optimizer;
+/** What happens to gradients and weights besides the optimiser's rule. */
+export interface StepSettings {
   /** Gradients are scaled down together when their joint Euclidean norm is larger (Pascanu et al. 2013). */
   readonly clipNorm?: number;
-  /** Which parameters weight decay applies to; default: those of two and more dimensions, not biases. */
-  readonly decays?: (p: Parameter) => boolean;
+  /** Gradients are cut to [-clipValue, clipValue], after clipping by norm. */
+  readonly clipValue?: number;
+  /** Decay of the exponential moving average of the weights, for example 0.999; no average without it. */
+  readonly ema?: number;
+  /** Dynamic loss scaling for mixed precision (Micikevicius et al. 2018). */
+  readonly lossScale?: LossScaleOptions;
 }
 
-const SCALAR = 'optimizer/';
+export interface ParameterGroup {
+  readonly match: (p: Parameter) => boolean;
+  /** Factor of the learning rate; default 1. */
+  readonly learningRate?: number;
+  /** In the place of the optimiser's weight decay. */
+  readonly weightDecay?: number;
+}
+
+export interface TrainStepOptions extends StepSettings {
+  readonly optimizer: Optimizer;
+  /** Which parameters weight decay applies to; default: those of two and more dimensions, not biases. */
+  readonly decays?: (p: Parameter) => boolean;
+  /** Which parameters are trained; default: all. The others are frozen. */
+  readonly trainable?: (p: Parameter) => boolean;
+  /** Settings of some parameters; the first group that matches counts. */
+  readonly parameterGroups?: readonly ParameterGroup[];
+  /** A pass over the forward graph before it is differentiated, such as mixed precision. Keeps inputs and outputs. */
+  readonly beforeGradient?: (graph: Graph) => Graph;
+  /** A pass over the finished graph, such as recomputation. Keeps inputs and outputs. */
+  readonly afterGradient?: (graph: Graph) => Graph;
+}
+
+/** Name of the output that holds what a buffer becomes. */
+export const nextName = (buffer: string): string => `next/${buffer}`;
+export const stateName = (parameter: string, slot: string): string => `${parameter}/${slot}`;
+/** Slot of the averaged weights. */
+export const EMA = 'ema';
+
+const SCALED = 'loss_scaled';
+const SCALE = 'loss_scale';
 
 /**
  * Derives the training graph of a model.
  * @param build emits the forward pass for training and gives the scalar loss, a mean over the batch
- * @throws StrataError `not_differentiable`, `invalid_graph`
+ * @throws StrataError `not_differentiable`, `invalid_graph`, `invalid_parameter`
  */
 export function buildTrainStep(build: (b: GraphBuilder) => Value, options: TrainStepOptions): TrainStep {
-  const { optimizer, clipNorm, decays = (p) => p.shape.length >= 2 } = options;
+  checkSettings(options);
   const forward = new GraphBuilder('train');
   const loss = build(forward);
   if (loss.shape.length > 0 || loss.dtype !== 'float32')
@@ -46,70 +106,94 @@ export function buildTrainStep(build: (b: GraphBuilder) => Value, options: Train
       'invalid_graph',
       `the loss must be one float32 number, not ${loss.dtype} [${loss.shape.join(', ')}]`,
     );
+  const { trainable = () => true, lossScale } = options;
+  const trained = forward.parameters.filter(trainable);
+  if (trained.length === 0) throw new StrataError('invalid_graph', 'the model has no parameter to train');
+  for (const p of [...trained, ...forward.buffers])
+    if (p.dtype !== 'float32')
+      throw new StrataError('invalid_graph', `"${p.name}" must be float32 to be trained, not ${p.dtype}`, {
+        where: { node: p.name },
+      });
+
   forward.output('loss', loss);
-  const parameters = [...forward.parameters];
-  if (parameters.length === 0) throw new StrataError('invalid_graph', 'the model has no parameter to train');
-
-  const b = GraphBuilder.from(
-    differentiate(
-      forward.build(),
-      'loss',
-      parameters.map((p) => p.name),
-    ),
+  if (lossScale) forward.output(SCALED, forward.op.Mul(loss, forward.input(SCALE, 'float32', [])));
+  for (const [name, value] of forward.nextBuffers) forward.output(nextName(name), value);
+  const { beforeGradient = same, afterGradient = same } = options;
+  const whole = differentiate(
+    beforeGradient(forward.build()),
+    lossScale ? SCALED : 'loss',
+    trained.map((p) => p.name),
   );
-  const names = Object.keys(optimizer.scalars(1, 1));
-  const scalars = Object.fromEntries(names.map((n) => [n, b.input(SCALAR + n, 'float32', [])]));
-  const gradients = clip(
-    b,
-    parameters.map((p) => b.value(gradientName(p.name))),
-    clipNorm,
-  );
-
-  const weights: Slot[] = [];
-  const states: Slot[] = [];
-  parameters.forEach((p, i) => {
-    const slotInput = (slot: string): string => `${p.name}/${slot}`;
-    const state = Object.fromEntries(optimizer.slots.map((s) => [s, b.input(slotInput(s), 'float32', p.shape)]));
-    const updated = b.scope(`${optimizer.name}/${p.name}`, () =>
-      optimizer.update(b, {
-        parameter: b.value(p.name),
-        gradient: gradients[i] as Value,
-        state,
-        scalars,
-        decay: decays(p),
-      }),
-    );
-    const slot = (input: string, value: Value): Slot => {
-      b.output(`next/${input}`, value);
-      return { input, output: `next/${input}`, shape: p.shape };
-    };
-    weights.push(slot(p.name, updated.parameter));
-    for (const s of optimizer.slots) states.push(slot(slotInput(s), updated.state[s] as Value));
-  });
-  const all = b.build();
-  const keep = new Set(['loss', ...weights.map((s) => s.output), ...states.map((s) => s.output)]);
+  const graph = afterGradient({ ...whole, outputs: whole.outputs.filter((o) => o.name !== SCALED) });
+  const parameters = trained.map((p) => withRule(p, options));
+  const { clipNorm, clipValue, ema } = options;
   return {
-    graph: { ...all, outputs: all.outputs.filter((o) => keep.has(o.name)) },
-    optimizer,
+    graph,
+    optimizer: options.optimizer,
     parameters,
-    slots: [...weights, ...states],
+    frozen: forward.parameters.filter((p) => !trained.includes(p)),
+    buffers: forward.buffers,
+    changing: new Set(forward.nextBuffers.keys()),
+    randoms: forward.randoms,
+    slots: [
+      ...parameters.map((p) => ({ input: p.name, shape: p.shape })),
+      ...parameters.flatMap((p) =>
+        Object.keys(p.rule.slots).map((s) => ({ input: stateName(p.name, s), shape: p.shape })),
+      ),
+      ...(ema === undefined ? [] : parameters.map((p) => ({ input: stateName(p.name, EMA), shape: p.shape }))),
+      ...forward.buffers.map((x) => ({ input: x.name, shape: x.shape })),
+    ],
     loss: 'loss',
-    scalars: names,
+    ...(lossScale ? { scale: SCALE } : {}),
+    settings: {
+      ...(clipNorm === undefined ? {} : { clipNorm }),
+      ...(clipValue === undefined ? {} : { clipValue }),
+      ...(ema === undefined ? {} : { ema }),
+      ...(lossScale === undefined ? {} : { lossScale }),
+    },
   };
 }
 
-/** g ← g · min(1, c / (‖g‖ + 10⁻⁶)), the norm taken over all gradients together, as PyTorch's `clip_grad_norm_`. */
-function clip(b: GraphBuilder, gradients: readonly Value[], norm: number | undefined): readonly Value[] {
-  if (norm === undefined) return gradients;
-  if (!(norm > 0))
-    throw new StrataError('invalid_parameter', `the gradient norm to clip at must be positive, not ${norm}`);
-  const { op } = b;
-  return b.scope('clip', () => {
-    const total = gradients.map((g) => op.ReduceSumSquare(g)).reduce((a, c) => op.Add(a, c));
-    const factor = op.Min(op.Div(b.scalar(norm), op.Add(op.Sqrt(total), b.scalar(1e-6))), b.scalar(1));
-    return gradients.map((g) => op.Mul(g, factor));
+const same = (graph: Graph): Graph => graph;
+
+function withRule(p: Parameter, options: TrainStepOptions): TrainedParameter {
+  const { optimizer, decays = (x) => x.shape.length >= 2, parameterGroups = [] } = options;
+  const group = parameterGroups.find((x) => x.match(p));
+  const weightDecay = group?.weightDecay ?? (decays(p) ? undefined : 0);
+  const rule = optimizer.rule({
+    name: p.name,
+    shape: p.shape,
+    ...(weightDecay === undefined ? {} : { weightDecay }),
   });
+  return { ...p, rule, rate: group?.learningRate ?? 1 };
 }
 
-/** Feeds of the optimiser's scalar inputs. */
-export const scalarInput = (name: string): string => SCALAR + name;
+function checkSettings({ clipNorm, clipValue, ema, parameterGroups = [] }: TrainStepOptions): void {
+  if (clipNorm !== undefined && !(clipNorm > 0))
+    throw new StrataError('invalid_parameter', `the gradient norm to clip at must be positive, not ${clipNorm}`);
+  if (clipValue !== undefined && !(clipValue > 0))
+    throw new StrataError('invalid_parameter', `the value to clip gradients at must be positive, not ${clipValue}`);
+  if (ema !== undefined) inRange('ema', ema, 1);
+  for (const { learningRate = 1, weightDecay = 0 } of parameterGroups) {
+    inRange('learning_rate', learningRate);
+    inRange('weight_decay', weightDecay);
+  }
+}
+
+/** The graph of a step with its frozen parameters as constants. */
+export const frozenGraph = (
+  step: TrainStep,
+  weights: Readonly<Record<string, { dtype: 'float32'; dims: readonly number[]; data: Float32Array }>>,
+): Graph =>
+  bindParameters(
+    step.graph,
+    new Map(
+      step.frozen.map((p) => {
+        const t = weights[p.name];
+        if (!t) throw new StrataError('internal', `the frozen parameter "${p.name}" has no value`);
+        return [p.name, t];
+      }),
+    ),
+  );
+
+export const gradientOutputs = (step: TrainStep): string[] => step.parameters.map((p) => gradientName(p.name));

@@ -1,7 +1,7 @@
 import { initialParameters } from '@strata/graph';
 import { StrataError, type Rng } from '@strata/kernel';
 import type { SessionOptions, Tensor } from '@strata/runtime';
-import type { Slot, TrainStep } from './step.js';
+import type { TrainStep } from './step.js';
 import { createGraphTrainer } from './trainer-graph.js';
 import { createKernelTrainer } from './trainer-kernel.js';
 
