@@ -18,19 +18,20 @@ export {
   type Numbers,
 } from './metrics.js';
 export { type LossScaleOptions } from './loss-scale.js';
+export { muon, type MuonOptions } from './optimizer-muon.js';
 export {
   adagrad,
   adam,
   adamw,
   lion,
   rmsprop,
+  sgd,
   type AdagradOptions,
   type AdamOptions,
   type LionOptions,
   type RmspropOptions,
-} from './optimizer-adam.js';
-export { muon, type MuonOptions } from './optimizer-muon.js';
-export { sgd, type Optimizer, type RuleInput, type SgdOptions, type UpdateRule } from './optimizer.js';
+  type SgdOptions,
+} from './optimizer.js';
 export { phases, type FitContext, type Json, type Phases } from './phases.js';
 export { schedule, type Schedule, type ScheduleOptions } from './schedule.js';
 export {
@@ -50,3 +51,4 @@ export {
   type TrainerOptions,
   type Weights,
 } from './trainer.js';
+export type { Optimizer, RuleInput, UpdateRule } from './update-rule.js';

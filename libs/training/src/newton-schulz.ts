@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from '@strata/graph';
-import type { Orthogonalize } from './optimizer.js';
+import type { Orthogonalize } from './update-rule.js';
 
 /**
  * Emits the quintic Newton–Schulz iteration (Jordan et al. 2024): X = M/‖M‖; X ← aX + (bA + cA²)X with A = XXᵀ. The singular values of the result lie near 1. Matrices that are taller than wide

@@ -1,5 +1,5 @@
 import { add, array, mul, sub } from './kernels/expr.js';
-import { adamw, type AdamOptions } from './optimizer-adam.js';
+import { adamw, type AdamOptions } from './optimizer.js';
 import {
   decayed,
   g,
@@ -12,7 +12,7 @@ import {
   type Optimizer,
   type RuleInput,
   type UpdateRule,
-} from './optimizer.js';
+} from './update-rule.js';
 
 export interface MuonOptions {
   readonly momentum?: number;

@@ -1,8 +1,8 @@
 import { tensorOf, type GraphBuilder, type Value } from '@strata/graph';
 import { tensor } from '@strata/runtime';
 import { describe, expect, it } from '@jest/globals';
-import { adam, adamw } from './optimizer-adam.js';
-import { sgd, type Optimizer } from './optimizer.js';
+import { adam, adamw, sgd } from './optimizer.js';
+import type { Optimizer } from './update-rule.js';
 import { buildTrainStep } from './step.js';
 import { createTrainer } from './trainer.js';
 

@@ -1,79 +1,19 @@
 import { StrataError } from '@strata/kernel';
-import { add, array, max, mul, scalar, sub, type Assignments, type Expr } from './kernels/expr.js';
-
-/** Orthogonalises the gradient array of a matrix by Newton–Schulz iterations (see newton-schulz.ts). */
-export interface Orthogonalize {
-  readonly iterations: number;
-  readonly coefficients: readonly [number, number, number];
-  readonly eps: number;
-}
-
-/** A stage of an update: element-wise assignments, or a step on whole matrices, which replaces the array `gradient`. */
-export type Stage = { readonly assign: Assignments } | { readonly orthogonalize: Orthogonalize };
-
-/**
- * How one parameter is updated. Expressions see the arrays `parameter`, `gradient` (clipped, of the whole step) and the slots by name, and the numbers of `scalars`. The gradient is gone
- * after the step, so a stage may use its array.
- */
-export interface UpdateRule {
-  /** Parameters with equal keys share the rule, and are updated by one loop. */
-  readonly key: string;
-  /** State arrays of the parameter's shape, with the number that fills them at first. */
-  readonly slots: Readonly<Record<string, number>>;
-  readonly stages: readonly Stage[];
-  /** Numbers of update `t` (the first is 1), computed in double precision. */
-  scalars(t: number, learningRate: number): Readonly<Record<string, number>>;
-}
-
-/** What a rule may depend on. */
-export interface RuleInput {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** Weight decay of the parameter's group when it has its own; 0 where decay does not apply. */
-  readonly weightDecay?: number;
-}
-
-/** An optimiser: pure data that says what becomes of weights and state. */
-export interface Optimizer {
-  readonly name: 'sgd' | 'adam' | 'adamw' | 'rmsprop' | 'adagrad' | 'lion' | 'muon';
-  rule(p: RuleInput): UpdateRule;
-}
-
-export const PARAMETER = 'parameter';
-export const GRADIENT = 'gradient';
-export const w = array(PARAMETER);
-export const g = array(GRADIENT);
-export const rate = scalar('learning_rate');
-
-/** (1 − share) · a + share · b as a + share · (b − a), PyTorch's `lerp` for shares below a half. */
-export const lerp = (a: Expr, b: Expr, share: number): Expr => add(a, mul(sub(b, a), share));
-
-/** The gradient with an L2 penalty: g + λw. */
-export const withL2 = (weightDecay: number): Expr => (weightDecay > 0 ? add(g, mul(w, weightDecay)) : g);
-
-/** Decoupled weight decay: w · (1 − ηλ), the factor being the scalar `keep`. */
-export const decayed = (weightDecay: number): Expr => (weightDecay > 0 ? mul(w, scalar('keep')) : w);
-export const keepScalar = (weightDecay: number, learningRate: number): Record<string, number> =>
-  weightDecay > 0 ? { keep: 1 - learningRate * weightDecay } : {};
-
-export function inRange(name: string, value: number, below = Infinity): void {
-  if (!(value >= 0 && value < below))
-    throw new StrataError(
-      'invalid_parameter',
-      below === Infinity
-        ? `${name} must be 0 or more, not ${value}`
-        : `${name} must be at least 0 and less than ${below}, not ${value}`,
-      { where: { field: name } },
-    );
-}
-
-/** A rule of one element-wise stage. */
-export const elementwise = (
-  key: string,
-  slots: Readonly<Record<string, number>>,
-  assign: Assignments,
-  scalars: UpdateRule['scalars'],
-): UpdateRule => ({ key, slots, stages: [{ assign }], scalars });
+import { add, array, div, max, mul, scalar, sign, sqrt, sub } from './kernels/expr.js';
+import {
+  decayed,
+  elementwise,
+  g,
+  inRange,
+  keepScalar,
+  lerp,
+  PARAMETER,
+  rate,
+  runningMax,
+  w,
+  withL2,
+  type Optimizer,
+} from './update-rule.js';
 
 export interface SgdOptions {
   readonly momentum?: number;
@@ -123,5 +63,156 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   };
 }
 
-/** The running maximum of a state array. */
-export const runningMax = (slot: string, value: Expr): Expr => max(array(slot), value);
+export interface AdamOptions {
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  /** `adam`: L2 penalty added to the gradient; `adamw`: share of the weight taken off at each step, times the rate. */
+  readonly weightDecay?: number;
+  /** Divides by the largest second moment so far (Reddi et al. 2018). */
+  readonly amsgrad?: boolean;
+}
+
+function adamFamily(name: 'adam' | 'adamw', options: AdamOptions): Optimizer {
+  const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false } = options;
+  const [beta1, beta2] = betas;
+  inRange('beta_1', beta1, 1);
+  inRange('beta_2', beta2, 1);
+  inRange('eps', eps);
+  inRange('weight_decay', weightDecay);
+  return {
+    name,
+    rule({ weightDecay: decay = weightDecay }) {
+      const decoupled = name === 'adamw' ? decay : 0;
+      const gradient = withL2(name === 'adam' ? decay : 0);
+      const m = add(mul(array('m'), beta1), mul(gradient, 1 - beta1));
+      const v = add(mul(array('v'), beta2), mul(mul(gradient, gradient), 1 - beta2));
+      const second = amsgrad ? runningMax('v_max', v) : v;
+      const root = add(mul(sqrt(second), scalar('root_scale')), eps);
+      const step = mul(div(m, root), scalar('step_size'));
+      return elementwise(
+        `${name} ${beta1} ${beta2} ${eps} ${amsgrad} ${decay}`,
+        { m: 0, v: 0, ...(amsgrad ? { v_max: 0 } : {}) },
+        { [PARAMETER]: sub(decayed(decoupled), step), m, v, ...(amsgrad ? { v_max: second } : {}) },
+        (t, learningRate) => ({
+          step_size: learningRate / (1 - beta1 ** t),
+          root_scale: 1 / Math.sqrt(1 - beta2 ** t),
+          ...keepScalar(decoupled, learningRate),
+        }),
+      );
+    },
+  };
+}
+
+/**
+ * Adam (Kingma & Ba 2015): m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
+ * w ← w − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
+ * @throws StrataError `invalid_parameter`
+ */
+export const adam = (options: AdamOptions = {}): Optimizer => adamFamily('adam', options);
+
+/** AdamW (Loshchilov & Hutter 2019): Adam whose decay w ← (1 − ηλ)w stays out of the moments. @throws StrataError `invalid_parameter` */
+export const adamw = (options: AdamOptions = {}): Optimizer => adamFamily('adamw', options);
+
+export interface LionOptions {
+  readonly betas?: readonly [number, number];
+  /** Decoupled, as in AdamW. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * Lion (Chen et al. 2023, arXiv 2302.06675): w ← (1 − ηλ)w − η sign(β₁m + (1 − β₁)g); m ← β₂m + (1 − β₂)g. The rate wants to be 3 to 10 times smaller than AdamW's.
+ * @throws StrataError `invalid_parameter`
+ */
+export function lion({ betas = [0.9, 0.99], weightDecay = 0 }: LionOptions = {}): Optimizer {
+  const [beta1, beta2] = betas;
+  inRange('beta_1', beta1, 1);
+  inRange('beta_2', beta2, 1);
+  inRange('weight_decay', weightDecay);
+  const m = array('m');
+  return {
+    name: 'lion',
+    rule: ({ weightDecay: decay = weightDecay }) =>
+      elementwise(
+        `lion ${beta1} ${beta2} ${decay}`,
+        { m: 0 },
+        {
+          [PARAMETER]: sub(decayed(decay), mul(sign(add(mul(m, beta1), mul(g, 1 - beta1))), rate)),
+          m: add(mul(m, beta2), mul(g, 1 - beta2)),
+        },
+        (_, learningRate) => ({ learning_rate: learningRate, ...keepScalar(decay, learningRate) }),
+      ),
+  };
+}
+
+export interface RmspropOptions {
+  /** Share of the old mean square. */
+  readonly alpha?: number;
+  readonly eps?: number;
+  readonly momentum?: number;
+  /** Subtracts the square of the mean gradient: divides by an estimate of the standard deviation. */
+  readonly centered?: boolean;
+  /** L2 penalty, added to the gradient. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * RMSprop as PyTorch defines it (Hinton 2012; centred: Graves 2013): v ← αv + (1 − α)g²; with centring a ← αa + (1 − α)g and v − a² in the place of v;
+ * w ← w − η g/(√v + ε), or through a momentum u ← μu + g/(√v + ε).
+ * @throws StrataError `invalid_parameter`
+ */
+export function rmsprop(options: RmspropOptions = {}): Optimizer {
+  const { alpha = 0.99, eps = 1e-8, momentum = 0, centered = false, weightDecay = 0 } = options;
+  inRange('alpha', alpha, 1);
+  inRange('eps', eps);
+  inRange('momentum', momentum, 1);
+  inRange('weight_decay', weightDecay);
+  return {
+    name: 'rmsprop',
+    rule({ weightDecay: decay = weightDecay }) {
+      const gradient = withL2(decay);
+      const v = add(mul(array('v'), alpha), mul(mul(gradient, gradient), 1 - alpha));
+      const mean = centered ? lerp(array('mean'), gradient, 1 - alpha) : undefined;
+      // rounding may leave the difference a little below zero
+      const spread = mean ? max(sub(v, mul(mean, mean)), 0) : v;
+      const step = div(gradient, add(sqrt(spread), eps));
+      const u = momentum > 0 ? add(mul(array('momentum'), momentum), step) : undefined;
+      return elementwise(
+        `rmsprop ${alpha} ${eps} ${momentum} ${centered} ${decay}`,
+        { v: 0, ...(mean ? { mean: 0 } : {}), ...(u ? { momentum: 0 } : {}) },
+        { [PARAMETER]: sub(w, mul(u ?? step, rate)), v, ...(mean ? { mean } : {}), ...(u ? { momentum: u } : {}) },
+        (_, learningRate) => ({ learning_rate: learningRate }),
+      );
+    },
+  };
+}
+
+export interface AdagradOptions {
+  readonly eps?: number;
+  /** The rate of update t is η / (1 + (t − 1) · rateDecay). */
+  readonly rateDecay?: number;
+  readonly initialAccumulator?: number;
+  /** L2 penalty, added to the gradient. */
+  readonly weightDecay?: number;
+}
+
+/** Adagrad (Duchi et al. 2011): s ← s + g²; w ← w − η g/(√s + ε). @throws StrataError `invalid_parameter` */
+export function adagrad(options: AdagradOptions = {}): Optimizer {
+  const { eps = 1e-10, rateDecay = 0, initialAccumulator = 0, weightDecay = 0 } = options;
+  inRange('eps', eps);
+  inRange('rate_decay', rateDecay);
+  inRange('initial_accumulator', initialAccumulator);
+  inRange('weight_decay', weightDecay);
+  return {
+    name: 'adagrad',
+    rule({ weightDecay: decay = weightDecay }) {
+      const gradient = withL2(decay);
+      const sum = add(array('sum'), mul(gradient, gradient));
+      return elementwise(
+        `adagrad ${eps} ${rateDecay} ${initialAccumulator} ${decay}`,
+        { sum: initialAccumulator },
+        { [PARAMETER]: sub(w, mul(div(gradient, add(sqrt(sum), eps)), rate)), sum },
+        (t, learningRate) => ({ learning_rate: learningRate / (1 + (t - 1) * rateDecay) }),
+      );
+    },
+  };
+}

@@ -1,5 +1,5 @@
 import { add, array, max, min, mul, scalar, substitute } from './kernels/expr.js';
-import { g, GRADIENT, PARAMETER, type Stage, type UpdateRule } from './optimizer.js';
+import { g, GRADIENT, PARAMETER, type Stage, type UpdateRule } from './update-rule.js';
 import { EMA, type StepSettings, type TrainedParameter, type TrainStep } from './step.js';
 
 /** Whether updates multiply gradients by `gradient_scale`: to clip their norm, or to take the loss scale out. */

@@ -9,7 +9,7 @@ import {
   type Value,
 } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
-import { inRange, type Optimizer, type UpdateRule } from './optimizer.js';
+import { inRange, type Optimizer, type UpdateRule } from './update-rule.js';
 import type { LossScaleOptions } from './loss-scale.js';
 
 /** A tensor that a checkpoint holds: a weight or optimiser state (float32), by its name there. */

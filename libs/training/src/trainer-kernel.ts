@@ -4,7 +4,7 @@ import { add, array, mul, scalar, type Assignments } from './kernels/expr.js';
 import { ALIGN, compileKernels, createArena, type Arena, type Kernel } from './kernels/memory.js';
 import { LANES } from './kernels/wat.js';
 import { orthogonalized } from './newton-schulz.js';
-import { GRADIENT, PARAMETER, type Orthogonalize, type Stage } from './optimizer.js';
+import { GRADIENT, PARAMETER, type Orthogonalize, type Stage } from './update-rule.js';
 import { createRandomSource } from './random.js';
 import {
   gradientScale,

@@ -1,7 +1,7 @@
 import { gradientName, GraphBuilder, type Graph, type Value } from '@strata/graph';
 import { emitAssignments } from './kernels/nodes.js';
 import { orthogonalized } from './newton-schulz.js';
-import { GRADIENT, PARAMETER } from './optimizer.js';
+import { GRADIENT, PARAMETER } from './update-rule.js';
 import { scalesGradients, stagesOf, stateSlots, updateGroups } from './stages.js';
 import { namesOf } from './kernels/expr.js';
 import { nextName, stateName, type TrainedParameter, type TrainStep } from './step.js';
