@@ -23,6 +23,7 @@ const keyOf = (graph: Graph, o: SessionOptions): string =>
     o.threads ?? 1,
     o.optimization ?? 'all',
     o.spin ?? false,
+    o.preallocated ?? false,
     JSON.stringify(o.keep ?? []),
   ].join(' ');
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { GraphBuilder, toOnnx } from '@strata/graph';
 import { createSession, listDevices, tensor, zeros, type Session } from './index.js';
 
 const lengthPrefixed = (field: number, body: Buffer): Buffer =>
@@ -70,6 +71,33 @@ describe('session', () => {
       code: 'invalid_input',
       message: expect.stringMatching(message),
     });
+  });
+
+  it("runs without copies when all outputs are the caller's", async () => {
+    const s = await createSession(model('Mul'), { preallocated: true });
+    expect(s.outputs.map((o) => o.name)).toEqual(['z']);
+    const z = zeros('float32', [2]);
+    expect((await s.run({ x, y }, { z })).z).toBe(z);
+    expect([...z.data]).toEqual([10, 40]);
+    // the runtime allocates what the caller does not give
+    expect((await s.run({ x, y })).z?.data).toEqual(Float32Array.of(10, 40));
+    await expect(s.run({ x }, { z })).rejects.toMatchObject({ code: 'invalid_input' });
+    await expect(s.run({ x, y }, { z: zeros('float32', [3]) })).rejects.toMatchObject({ code: 'invalid_input' });
+    await s.release();
+  });
+
+  it('the binding copies outputs no more than it must', async () => {
+    const n = 4_000_000;
+    const b = new GraphBuilder('large');
+    b.output('y', b.op.Neg(b.input('x', 'float32', [n])));
+    const s = await createSession(toOnnx(b.build()), { preallocated: true });
+    const out = zeros('float32', [n]);
+    const feeds = { x: zeros('float32', [n]) };
+    await s.run(feeds, { y: out });
+    const before = process.memoryUsage().arrayBuffers;
+    await s.run(feeds, { y: out });
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * n);
+    await s.release();
   });
 
   it('cannot be used after its release', async () => {

@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { StrataError } from '@strata/kernel';
+import { isDone, SENTINEL, withSentinel } from './copy-free.js';
 import { deviceTensor, feedOf, type DeviceTensor } from './device-tensor.js';
 import { runError } from './errors.js';
 import { fromOrt, isTensorType, loadNative, toOrt, type NativeOptions, type SessionOptions } from './native.js';
@@ -75,10 +76,12 @@ export async function sessionOf(
 ): Promise<Session & { endProfile(): void }> {
   const device = options.device ?? 'cpu';
   const began = performance.now();
-  const native = await loadNative(model, options, internal);
+  // where outputs stay on the device the binding goes another way
+  const copyFree = (options.preallocated ?? false) && typeof model !== 'string' && !options.keep;
+  const native = await loadNative(copyFree ? withSentinel(model) : model, options, internal);
   const buildMs = performance.now() - began;
   const inputs = describe(native.inputMetadata);
-  const outputs = describe(native.outputMetadata);
+  const outputs = describe(native.outputMetadata.filter((o) => o.name !== SENTINEL));
   const allOutputs: Record<string, null> = Object.fromEntries(outputs.map((o) => [o.name, null]));
   const keep = new Set(options.keep);
   let released = false;
@@ -104,6 +107,7 @@ export async function sessionOf(
       const ortFeeds: Record<string, OrtTensor> = {};
       for (const name in feeds) ortFeeds[name] = toOrt(feeds[name] as Tensor);
       const ortFetches: Record<string, OrtTensor | null> = {};
+      let owned = copyFree;
       for (const name in fetches) {
         if (!(name in allOutputs))
           throw new StrataError(
@@ -112,6 +116,14 @@ export async function sessionOf(
           );
         const t = fetches[name];
         ortFetches[name] = t ? toOrt(t) : null;
+        owned &&= t !== null;
+      }
+      if (owned) {
+        await native.run(ortFeeds, { [SENTINEL]: null, ...ortFetches }).catch((e: unknown) => {
+          if (!isDone(e)) throw runError(e);
+        });
+        // every value is there: the caller's
+        return { ...(fetches as Record<string, Tensor>) };
       }
       const result = await call(ortFeeds, ortFetches);
       const answer: Record<string, Tensor> = {};
