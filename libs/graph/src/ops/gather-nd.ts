@@ -15,13 +15,19 @@ export const GatherND: OpRule<'GatherND'> = {
     return [{ dtype: data.dtype, shape: [...indices.shape.slice(0, -1), ...data.shape.slice(batch + depth)] }];
   },
   vjp: (c) => {
-    if (intAttr(c.attrs, 'batch_dims', 0) !== 0) return c.fail('it has no gradient with batch_dims');
-    return [scatterPicked(c, (numbers) => c.op.GatherND(numbers, c.input(1)))];
+    const batch_dims = intAttr(c.attrs, 'batch_dims', 0);
+    return [scatterPicked(c, (numbers) => c.op.GatherND(numbers, c.input(1), { batch_dims }))];
   },
   samples: [
     sample('elements', { x: real([2, 3]), i: ints([3, 2], [0, 1, 1, 2, 0, 1]) }, (op, { x, i }) => op.GatherND(x, i), {
       static: true,
     }),
     sample('rows', { x: real([3, 2]), i: ints([2, 1], [2, 2]) }, (op, { x, i }) => op.GatherND(x, i), { static: true }),
+    sample(
+      'a row of each batch',
+      { x: real([2, 3, 2]), i: ints([2, 1], [2, 0]) },
+      (op, { x, i }) => op.GatherND(x, i, { batch_dims: 1 }),
+      { static: true },
+    ),
   ],
 };

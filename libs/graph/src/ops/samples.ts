@@ -72,3 +72,25 @@ export function erfSeries(op: OpFunctions, x: Value): Value {
   for (const c of coefficients.reverse()) sum = op.Add(op.Mul(sum, square), constant(op, c));
   return op.Mul(sum, x);
 }
+
+/** Σ aₙ x²ⁿ⁺¹ in Horner's form. */
+function oddSeries(op: OpFunctions, x: Value, terms: number, coefficient: (n: number) => number): Value {
+  const square = op.Mul(x, x);
+  let sum = constant(op, 0);
+  for (let n = terms - 1; n >= 0; n--) sum = op.Add(op.Mul(sum, square), constant(op, coefficient(n)));
+  return op.Mul(sum, x);
+}
+
+/** asin by Σ (2n)! / (4ⁿ n!² (2n+1)) x²ⁿ⁺¹: exact to 1e-15 for |x| < 0.7. */
+export function asinSeries(op: OpFunctions, x: Value): Value {
+  let binomial = 1;
+  const coefficients = Array.from({ length: 60 }, (_, n) => {
+    if (n > 0) binomial *= (2 * n - 1) / (2 * n);
+    return binomial / (2 * n + 1);
+  });
+  return oddSeries(op, x, 60, (n) => coefficients[n] ?? 0);
+}
+
+/** atan by Σ (-1)ⁿ / (2n+1) x²ⁿ⁺¹: exact to 1e-15 for |x| < 0.7. */
+export const atanSeries = (op: OpFunctions, x: Value): Value =>
+  oddSeries(op, x, 60, (n) => (n % 2 === 0 ? 1 : -1) / (2 * n + 1));

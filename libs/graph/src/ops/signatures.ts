@@ -67,6 +67,33 @@ export interface OpFunctions {
   Ceil: Unary;
   Round: Unary;
   Clip: (x: Value, min?: Value, max?: Value) => Value;
+  // more functions of one element
+  Tan: Unary;
+  Asin: Unary;
+  Acos: Unary;
+  Atan: Unary;
+  Sinh: Unary;
+  Cosh: Unary;
+  Asinh: Unary;
+  Acosh: Unary;
+  Atanh: Unary;
+  Softsign: Unary;
+  Selu: (x: Value, options?: { alpha?: number; gamma?: number }) => Value;
+  Celu: (x: Value, options?: { alpha?: number }) => Value;
+  HardSigmoid: (x: Value, options?: { alpha?: number; beta?: number }) => Value;
+  HardSwish: Unary;
+  Mish: Unary;
+  /** x σ(α x), written by parts: the operator itself needs operator set 24. */
+  Swish: (x: Value, options?: { alpha?: number }) => Value;
+  ThresholdedRelu: (x: Value, options?: { alpha?: number }) => Value;
+  Shrink: (x: Value, options?: { lambd?: number; bias?: number }) => Value;
+  PRelu: Binary;
+  IsInf: (x: Value, options?: { detect_negative?: boolean; detect_positive?: boolean }) => Value;
+  CastLike: Binary;
+  Sum: Variadic;
+  Mean: Variadic;
+  /** The identity: its training form is made of a mask that the trainer draws (`dropout` of @strata/nn). */
+  Dropout: Unary;
   IsNaN: Unary;
   Identity: Unary;
   Cast: (x: Value, to: DType) => Value;
@@ -81,7 +108,12 @@ export interface OpFunctions {
     c?: Value,
     options?: { alpha?: number; beta?: number; transA?: boolean; transB?: boolean },
   ) => Value;
+  /** Sums of products over labelled axes, for example `bqhd,bkhd->bhqk`. */
+  Einsum: (equation: string, ...inputs: [Value, ...Value[]]) => Value;
   // reductions
+  ReduceL1: Reduce;
+  ReduceL2: Reduce;
+  ReduceLogSum: Reduce;
   ReduceSum: Reduce;
   ReduceMean: Reduce;
   ReduceMax: Reduce;
@@ -90,6 +122,10 @@ export interface OpFunctions {
   ReduceSumSquare: Reduce;
   ReduceLogSumExp: Reduce;
   ArgMax: (x: Value, options?: AxisOption & { keepdims?: boolean }) => Value;
+  ArgMin: (x: Value, options?: AxisOption & { keepdims?: boolean }) => Value;
+  /** The k largest (or smallest) along an axis, in order, and their indices: [values, indices]. */
+  TopK: (x: Value, k: number | Value, options?: AxisOption & { largest?: boolean }) => [Value, Value];
+  Hardmax: (x: Value, options?: AxisOption) => Value;
   CumSum: (x: Value, axis: number, options?: { exclusive?: boolean; reverse?: boolean }) => Value;
   Softmax: (x: Value, options?: AxisOption) => Value;
   LogSoftmax: (x: Value, options?: AxisOption) => Value;
@@ -104,6 +140,9 @@ export interface OpFunctions {
   Unsqueeze: (x: Value, axes: readonly number[] | Value) => Value;
   Flatten: (x: Value, options?: AxisOption) => Value;
   Expand: (x: Value, shape: readonly number[] | Value) => Value;
+  Tile: (x: Value, repeats: readonly number[] | Value) => Value;
+  /** The upper (or lower) triangle of matrices, `k` diagonals off the main one; zeros elsewhere. */
+  Trilu: (x: Value, options?: { upper?: boolean; k?: number }) => Value;
   Concat: (inputs: readonly [Value, ...Value[]], axis: number) => Value;
   /** `sizes` along the axis; a value must have a known number of elements. */
   Split: (x: Value, sizes: readonly number[] | Value, axis?: number) => Value[];
@@ -119,12 +158,12 @@ export interface OpFunctions {
   // indices
   Gather: (data: Value, indices: Value, options?: AxisOption) => Value;
   GatherElements: (data: Value, indices: Value, options?: AxisOption) => Value;
-  GatherND: Binary;
+  GatherND: (data: Value, indices: Value, options?: { batch_dims?: number }) => Value;
   ScatterElements: (
     data: Value,
     indices: Value,
     updates: Value,
-    options?: AxisOption & { reduction?: 'none' | 'add' },
+    options?: AxisOption & { reduction?: 'none' | 'add' | 'max' | 'min' },
   ) => Value;
   ScatterND: (data: Value, indices: Value, updates: Value, options?: { reduction?: 'none' | 'add' }) => Value;
   OneHot: (indices: Value, depth: Value | number, values: Value, options?: AxisOption) => Value;
@@ -132,6 +171,7 @@ export interface OpFunctions {
   // constants
   Constant: (value: TensorData) => Value;
   ConstantOfShape: (shape: Value, value: TensorData) => Value;
+  EyeLike: (x: Value, options?: { dtype?: DType; k?: number }) => Value;
   Range: (start: Value, limit: Value, delta: Value) => Value;
   // quantisation, forward only
   /** y = saturate(round(x / scale) + zero point): [uint8 y, float32 scale, uint8 zero point]. */

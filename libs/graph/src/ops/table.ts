@@ -80,6 +80,40 @@ import { Sub } from './sub.js';
 import { Tanh } from './tanh.js';
 import { Transpose } from './transpose.js';
 import { Unsqueeze } from './unsqueeze.js';
+import { Tan } from './tan.js';
+import { Asin } from './asin.js';
+import { Acos } from './acos.js';
+import { Atan } from './atan.js';
+import { Sinh } from './sinh.js';
+import { Cosh } from './cosh.js';
+import { Asinh } from './asinh.js';
+import { Acosh } from './acosh.js';
+import { Atanh } from './atanh.js';
+import { Softsign } from './softsign.js';
+import { Selu } from './selu.js';
+import { Celu } from './celu.js';
+import { HardSigmoid } from './hard-sigmoid.js';
+import { HardSwish } from './hard-swish.js';
+import { Mish } from './mish.js';
+import { Swish } from './swish.js';
+import { ThresholdedRelu } from './thresholded-relu.js';
+import { Shrink } from './shrink.js';
+import { PRelu } from './p-relu.js';
+import { IsInf } from './is-inf.js';
+import { CastLike } from './cast-like.js';
+import { Sum } from './sum.js';
+import { Mean } from './mean.js';
+import { Dropout } from './dropout.js';
+import { Einsum } from './einsum.js';
+import { ReduceL1 } from './reduce-l1.js';
+import { ReduceL2 } from './reduce-l2.js';
+import { ReduceLogSum } from './reduce-log-sum.js';
+import { ArgMin } from './arg-min.js';
+import { TopK } from './top-k.js';
+import { Hardmax } from './hardmax.js';
+import { Tile } from './tile.js';
+import { Trilu } from './trilu.js';
+import { EyeLike } from './eye-like.js';
 import { Where } from './where.js';
 import { Xor } from './xor.js';
 import type { OpRule, OpSample } from './rule.js';
@@ -127,6 +161,40 @@ export const OPS: { readonly [K in OpName]: OpRule<K> } = {
   Round,
   Clip,
   IsNaN,
+  Tan,
+  Asin,
+  Acos,
+  Atan,
+  Sinh,
+  Cosh,
+  Asinh,
+  Acosh,
+  Atanh,
+  Softsign,
+  Selu,
+  Celu,
+  HardSigmoid,
+  HardSwish,
+  Mish,
+  Swish,
+  ThresholdedRelu,
+  Shrink,
+  PRelu,
+  IsInf,
+  CastLike,
+  Sum,
+  Mean,
+  Dropout,
+  Einsum,
+  ReduceL1,
+  ReduceL2,
+  ReduceLogSum,
+  ArgMin,
+  TopK,
+  Hardmax,
+  Tile,
+  Trilu,
+  EyeLike,
   Identity,
   Cast,
   MatMul,
