@@ -1,6 +1,6 @@
-import { toOnnx, type Graph } from '@strata/graph';
+import type { Graph } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
-import { createSession, type SessionOptions, type Tensor } from '@strata/runtime';
+import { openGraph, type SessionOptions, type Tensor } from '@strata/runtime';
 import type { Batches } from './batches.js';
 import type { Weights } from './trainer.js';
 
@@ -32,7 +32,7 @@ const ROWS = 1024;
 
 /** @throws StrataError `invalid_onnx`, `no_device` */
 export async function createEvaluator(graph: Graph, options: SessionOptions): Promise<Evaluator> {
-  const session = await createSession(toOnnx(graph), options);
+  const session = await openGraph(graph, options);
   const stream: Evaluator['stream'] = async (weights, data, names, each, batchSize = ROWS) => {
     for (let from = 0; from < data.rows; from += batchSize) {
       const n = Math.min(batchSize, data.rows - from);

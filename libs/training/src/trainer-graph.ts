@@ -1,5 +1,5 @@
-import { toOnnx, type Graph } from '@strata/graph';
-import { createSession, zeros, type Session, type Tensor } from '@strata/runtime';
+import type { Graph } from '@strata/graph';
+import { openGraph, zeros, type Session, type Tensor } from '@strata/runtime';
 import { createRandomSource } from './random.js';
 import { gradientScale, scalarsOf, scalesGradients, updateGroups } from './stages.js';
 import { EMA, frozenGraph, nextName, stateName, type TrainStep } from './step.js';
@@ -71,7 +71,7 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
   const sessions = new Map<string, Promise<Session>>();
   const session = (kind: string, graph: () => Graph): Promise<Session> => {
     let s = sessions.get(kind);
-    if (!s) sessions.set(kind, (s = createSession(toOnnx(graph()), options)));
+    if (!s) sessions.set(kind, (s = openGraph(graph(), { ...options, preallocated: true })));
     return s;
   };
   const simple = settings.lossScale === undefined;

@@ -1,5 +1,5 @@
-import { gradientName, GraphBuilder, toOnnx } from '@strata/graph';
-import { createSession, sizeOf, zeros, type Session, type Tensor } from '@strata/runtime';
+import { gradientName, GraphBuilder } from '@strata/graph';
+import { openGraph, sizeOf, zeros, type Session, type Tensor } from '@strata/runtime';
 import { add, array, mul, scalar, type Assignments } from './kernels/expr.js';
 import { ALIGN, compileKernels, createArena, type Arena, type Kernel } from './kernels/memory.js';
 import { LANES } from './kernels/wat.js';
@@ -83,7 +83,7 @@ async function orthogonalizers(segments: readonly Segment[], options: TrainerOpt
         if (sessions.has(key)) continue;
         const b = new GraphBuilder('orthogonalize');
         b.output('orthogonal', orthogonalized(b, b.input('matrix', 'float32', p.shape), stage.orthogonalize));
-        sessions.set(key, await createSession(toOnnx(b.build()), options));
+        sessions.set(key, await openGraph(b.build(), { ...options, preallocated: true }));
       }
     }
   return sessions;
@@ -125,7 +125,7 @@ export async function createKernelTrainer(
   let nextBuffers = new Map([...buffers].map(([n, t]) => [n, step.changing.has(n) ? zeros('float32', t.dims) : t]));
   const tensorOf = (name: string): Floats => (tensors.get(name) ?? buffers.get(name)) as Floats;
 
-  const session = await createSession(toOnnx(frozenGraph(step, initial)), options);
+  const session = await openGraph(frozenGraph(step, initial), { ...options, preallocated: true });
   const orthogonal = await orthogonalizers(segments, options);
   const random = await createRandomSource(step.randoms, step.graph.inputs, options.seed ?? 0);
   const ledger = createLedger(step);
