@@ -1,0 +1,62 @@
+// The models of peer.py in Strata, each with one batch.
+import { bert, crossEntropy, dense, gpt, lmHead, mlmHead } from '@strata/nn';
+import { createRng } from '@strata/kernel';
+import { tensor } from '@strata/runtime';
+import { adam, buildTrainStep } from '@strata/training';
+
+const rng = createRng(1);
+const floats = (...dims) =>
+  tensor.float32(
+    Float32Array.from({ length: dims.reduce((a, d) => a * d, 1) }, () => rng.normal()),
+    dims,
+  );
+const ids = (below, ...dims) =>
+  tensor.int64(
+    Int32Array.from({ length: dims.reduce((a, d) => a * d, 1) }, () => rng.int(below)),
+    dims,
+  );
+
+const TRANSFORMERS = {
+  // vocabulary, width, layers, heads, batch, tokens: as in peer.py
+  gpt: [8192, 256, 4, 4, 16, 128],
+  bert: [8192, 256, 4, 4, 16, 128],
+  char: [65, 128, 4, 4, 12, 64],
+};
+
+function transformer(name) {
+  const [vocab_size, n_embd, n_layer, n_head, batch, block_size] = TRANSFORMERS[name];
+  const config = { vocab_size, n_embd, n_layer, n_head, block_size };
+  return {
+    feeds: { input_ids: ids(vocab_size, batch, block_size), labels: ids(vocab_size, batch, block_size) },
+    build(b) {
+      const input = b.input('input_ids', 'int64', [batch, block_size]);
+      const labels = b.input('labels', 'int64', [batch, block_size]);
+      const options = { training: true };
+      const logits =
+        name === 'bert'
+          ? mlmHead(b, bert(b, input, undefined, config, options), config, { norm: false })
+          : lmHead(b, gpt(b, input, config, options), config);
+      return crossEntropy(b, b.op.Reshape(logits, [-1, vocab_size]), b.op.Reshape(labels, [-1]));
+    },
+  };
+}
+
+const MODELS = {
+  gpt: () => transformer('gpt'),
+  bert: () => transformer('bert'),
+  char: () => transformer('char'),
+  mlp: () => ({
+    feeds: { x: floats(128, 784), labels: ids(10, 128) },
+    build(b) {
+      let x = b.input('x', 'float32', [128, 784]);
+      for (const [i, units] of [1024, 1024].entries()) x = b.op.Relu(dense(b, x, { name: `hidden_${i}`, units }));
+      return crossEntropy(b, dense(b, x, { name: 'output', units: 10 }), b.input('labels', 'int64', [128]));
+    },
+  }),
+};
+
+/** The training step of a model, and feeds of the sizes that it was built for. */
+export function modelOf(name) {
+  const { build, feeds } = MODELS[name]();
+  return { step: buildTrainStep(build, { optimizer: adam() }), feeds };
+}
