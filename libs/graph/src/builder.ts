@@ -334,7 +334,9 @@ export class GraphBuilder implements Emitter {
       const n = (this.counters.get(base) ?? 0) + 1;
       this.counters.set(base, n);
       const name = n === 1 ? base : `${base}_${n}`;
-      if (!this.values.has(name) && !this.reserved.has(name)) return name;
+      // a node keeps its name when its output takes another one
+      const ofNode = n > 1 && this.counters.has(name);
+      if (!this.values.has(name) && !this.reserved.has(name) && !ofNode) return name;
     }
   }
 }
