@@ -5,6 +5,7 @@ import { ruleOf } from './infer.js';
 import { isNotDifferentiable, type OpRule, type VjpContext } from './ops/rule.js';
 import type { Value } from './ops/signatures.js';
 import { isFloat } from './tensor.js';
+import { failureOf, trainedForm } from './trained.js';
 import type { Graph, Node } from './types.js';
 
 /** Name of the output that holds the gradient with respect to the value `name`. */
@@ -17,8 +18,8 @@ export const gradientName = (name: string): string => `${name}.grad`;
  *   leads from a name in `wrt` to the loss; `invalid_graph` when the loss is not one floating number
  */
 export function differentiate(graph: Graph, loss: string, wrt: readonly string[]): Graph {
-  const b = GraphBuilder.from(graph);
-  const root = b.value(loss);
+  const types = GraphBuilder.from(graph);
+  const root = types.value(loss);
   if (!isFloat(root.dtype) || root.shape.some((d) => d !== 1))
     throw new StrataError(
       'invalid_graph',
@@ -28,14 +29,15 @@ export function differentiate(graph: Graph, loss: string, wrt: readonly string[]
       },
     );
   for (const w of wrt)
-    if (!isFloat(b.value(w).dtype))
+    if (!isFloat(types.value(w).dtype))
       throw new StrataError(
         'not_differentiable',
-        `"${w}" is of type ${b.value(w).dtype}: only floating values have gradients`,
+        `"${w}" is of type ${types.value(w).dtype}: only floating values have gradients`,
         { where: { node: w } },
       );
 
   const active = activeValues(graph, loss, wrt);
+  const { b, vjps } = trainedForm(graph, active) ?? { b: types, vjps: undefined };
   const adjoints = new Map<string, Value[]>();
   const addTo = (name: string, adjoint: Value) => adjoints.set(name, [...(adjoints.get(name) ?? []), adjoint]);
   const adjointOf = (name: string): Value | undefined => {
@@ -62,7 +64,8 @@ export function differentiate(graph: Graph, loss: string, wrt: readonly string[]
       const rule = ruleOf(node, graph);
       if (!rule || isNotDifferentiable(rule.vjp)) continue; // activeValues let nothing pass through it
       const ctx = contextOf(b, node, rule, active, adjointOf);
-      rule.vjp(ctx).forEach((adjoint, i) => {
+      const vjp = vjps?.get(node) ?? rule.vjp;
+      vjp(ctx).forEach((adjoint, i) => {
         const name = node.inputs[i];
         if (adjoint && name && ctx.needs(i)) addTo(name, checked(adjoint, b.value(name), node));
       });
@@ -161,13 +164,10 @@ function contextOf(
   adjointOf: (name: string) => Value | undefined,
 ): VjpContext {
   const inputs = node.inputs.map((n) => (n === '' ? undefined : b.value(n)));
-  const outputs = node.outputs.map((n) => (n === '' ? undefined : b.value(n)));
+  // an output that nobody wants is absent from a trained form
+  const outputs = node.outputs.map((n) => (n === '' || !b.has(n) ? undefined : b.value(n)));
   const grads = node.outputs.map((n) => (n === '' ? undefined : adjointOf(n)));
-  const fail = (problem: string): never => {
-    throw new StrataError('not_differentiable', `${node.op} "${node.name}": ${problem}`, {
-      where: { node: node.name },
-    });
-  };
+  const fail = failureOf(node);
   return {
     op: b.op,
     nodeName: node.name,

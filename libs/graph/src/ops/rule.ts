@@ -67,6 +67,24 @@ export interface VjpContext extends Emitter {
 /** Vector-Jacobian product: adjoints of the inputs from adjoints of the outputs; undefined means zero. */
 export type Vjp = (ctx: VjpContext) => readonly (Value | undefined)[];
 
+/** What an operator may look at while it writes the form in which it is trained. */
+export interface TrainedContext extends Emitter {
+  readonly attrs: Attrs;
+  readonly inputs: readonly (Value | undefined)[];
+  input(i: number): Value;
+  /** Whether anything uses output `i`; the others need not be made. */
+  wanted(i: number): boolean;
+  /** @throws StrataError `not_differentiable` */
+  fail(problem: string): never;
+}
+
+/** Operators that give the same outputs as a node and keep what its gradient needs. They take the node's place in the differentiated graph. */
+export interface Trained {
+  /** Undefined where nobody wants the output. */
+  readonly outputs: readonly (Value | undefined)[];
+  readonly vjp: Vjp;
+}
+
 /** Explicit: no gradient passes through this operator, and asking for one is an error that names it. */
 export interface NotDifferentiable {
   readonly notDifferentiable: string;
@@ -112,6 +130,8 @@ export interface OpRule<K extends OpName = OpName> {
   /** How arguments become a node. Default: values are inputs, a last plain object holds the attributes. */
   readonly emit?: (b: Emitter, ...args: Parameters<OpFunctions[K]>) => ReturnType<OpFunctions[K]>;
   readonly vjp: Vjp | NotDifferentiable;
+  /** For operators whose outputs alone do not give a gradient cheaply, as those of recurrent networks: their gradient is that of the trained form, and `vjp` is not asked. */
+  readonly trained?: (ctx: TrainedContext) => Trained;
   readonly samples: readonly OpSample[];
 }
 
