@@ -11,13 +11,21 @@ export {
   type DenseOptions,
   type EmbeddingOptions,
 } from './layers.js';
+export { crossEntropy, type CrossEntropyOptions } from './losses-cross-entropy.js';
+export { ctc, type CtcOptions } from './losses-ctc.js';
+export { cosineEmbedding, hinge, infoNce, multiClassHinge, ntXent, tripletMargin } from './losses-margin.js';
+export type { Reduction } from './losses-shared.js';
 export {
   binaryCrossEntropy,
-  crossEntropy,
+  focal,
   huber,
+  klDivergence,
   meanAbsoluteError,
   meanSquaredError,
-  type CrossEntropyOptions,
+  smoothL1,
+  type BinaryOptions,
+  type FocalOptions,
+  type KlOptions,
 } from './losses.js';
 export {
   attend,

@@ -3,7 +3,7 @@ import { GraphBuilder, toNumbers, verify } from '@strata/graph';
 import { createRng } from '@strata/kernel';
 import { glorotUniform, kaimingUniform, normal, ones, zeros } from './init.js';
 import { ACTIVATIONS, activate, dense, dropoutFrom, embeddingBag } from './layers.js';
-import { crossEntropy } from './losses.js';
+import { crossEntropy } from './losses-cross-entropy.js';
 
 const variance = (v: readonly number[]): number => {
   const mean = v.reduce((a, x) => a + x, 0) / v.length;
