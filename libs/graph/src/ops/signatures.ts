@@ -16,6 +16,32 @@ export interface AxisOption {
   readonly axis?: number;
 }
 
+/** Inputs of RNN, GRU and LSTM: T steps, N rows, I features, H units, D directions, G gates (1; z r h; i o f c). */
+export interface RecurrentInputs {
+  /** [T, N, I]. */
+  readonly X: Value;
+  /** [D, G·H, I]. */
+  readonly W: Value;
+  /** [D, G·H, H]. */
+  readonly R: Value;
+  /** [D, 2·G·H]: that of W, then that of R. */
+  readonly B?: Value | undefined;
+  /** int32 [N]: real steps of each row; what follows them counts as padding. */
+  readonly sequence_lens?: Value | undefined;
+  /** [D, N, H]. */
+  readonly initial_h?: Value | undefined;
+  readonly initial_c?: Value | undefined;
+  /** Peepholes [D, 3·H], forward only. */
+  readonly P?: Value | undefined;
+}
+export interface RecurrentOptions {
+  readonly direction?: 'forward' | 'reverse' | 'bidirectional';
+  /** GRU: the reset gate is applied after the recurrent product, as in cuDNN and PyTorch. */
+  readonly linear_before_reset?: boolean;
+  /** Names of activation functions, for each direction; default those of the standard. */
+  readonly activations?: readonly string[];
+}
+
 type Unary = (x: Value) => Value;
 type Binary = (a: Value, b: Value) => Value;
 type Variadic = (...inputs: [Value, ...Value[]]) => Value;
@@ -173,6 +199,10 @@ export interface OpFunctions {
   ConstantOfShape: (shape: Value, value: TensorData) => Value;
   EyeLike: (x: Value, options?: { dtype?: DType; k?: number }) => Value;
   Range: (start: Value, limit: Value, delta: Value) => Value;
+  // recurrent networks: [Y [T, D, N, H], Y_h [D, N, H]], and Y_c [D, N, H] of LSTM
+  RNN: (inputs: RecurrentInputs, options?: RecurrentOptions) => Value[];
+  GRU: (inputs: RecurrentInputs, options?: RecurrentOptions) => Value[];
+  LSTM: (inputs: RecurrentInputs, options?: RecurrentOptions) => Value[];
   // quantisation, forward only
   /** y = saturate(round(x / scale) + zero point): [uint8 y, float32 scale, uint8 zero point]. */
   DynamicQuantizeLinear: (x: Value) => [Value, Value, Value];

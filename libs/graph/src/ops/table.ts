@@ -35,6 +35,9 @@ import { LayerNormalization } from './layer-normalization.js';
 import { LeakyRelu } from './leaky-relu.js';
 import { Less } from './less.js';
 import { LessOrEqual } from './less-or-equal.js';
+import { LSTM } from './lstm.js';
+import { GRU } from './gru.js';
+import { RNN } from './rnn.js';
 import { Log } from './log.js';
 import { LogSoftmax } from './log-softmax.js';
 import { MatMul } from './matmul.js';
@@ -234,6 +237,9 @@ export const OPS: { readonly [K in OpName]: OpRule<K> } = {
   Constant,
   ConstantOfShape,
   Range,
+  RNN,
+  GRU,
+  LSTM,
   DynamicQuantizeLinear,
   MatMulInteger,
   QuantizeLinear,
