@@ -4,7 +4,8 @@ import { inferNode, inferValues, toValue, untyped, type InferEnv } from './infer
 import type { Emitter } from './ops/rule.js';
 import type { OpFunctions, Value } from './ops/signatures.js';
 import { contentKey, tensorOf } from './tensor.js';
-import type { Attrs, DType, Graph, Node, Shape, TensorData, ValueInfo } from './types.js';
+import type { Attrs, DType, Graph, Node, Shape, TensorData, TensorType, ValueInfo } from './types.js';
+import { innerNames, renameUses } from './uses.js';
 
 /** Operator set that Strata writes; ONNX 1.16 and newer, ONNX Runtime 1.18 and newer read it. */
 export const DEFAULT_OPSET = 21;
@@ -57,10 +58,14 @@ export class GraphBuilder implements Emitter {
   private readonly counters = new Map<string, number>();
   private readonly reserved = new Set<string>();
   private prefix = '';
+  private segment: string | undefined;
+  private readonly parent: GraphBuilder | undefined;
 
-  constructor(name = 'graph', options: { opset?: number } = {}) {
+  /** @param options.parent makes a subgraph: it sees the parent's values, and its own names differ from the parent's; see `body` */
+  constructor(name = 'graph', options: { opset?: number; parent?: GraphBuilder } = {}) {
     this.name = name;
-    this.opset = options.opset ?? DEFAULT_OPSET;
+    this.parent = options.parent;
+    this.opset = options.opset ?? options.parent?.opset ?? DEFAULT_OPSET;
     this.op = opFunctions(this);
   }
 
@@ -72,7 +77,10 @@ export class GraphBuilder implements Emitter {
     for (const [name, data] of graph.initializers) b.initializers.set(name, data);
     b.inputList.push(...graph.inputs);
     b.nodes.push(...graph.nodes);
-    for (const n of graph.nodes) b.counters.set(n.name, 1);
+    for (const n of graph.nodes) {
+      b.counters.set(n.name, 1);
+      b.reserve(innerNames(n));
+    }
     for (const o of graph.outputs) b.outputList.push({ name: o.name, value: b.value(o.name) });
     return b;
   }
@@ -182,7 +190,7 @@ export class GraphBuilder implements Emitter {
     const name = this.unique(options.name ?? this.prefix + op);
     const count = options.outputs ?? options.types?.length ?? 1;
     const names = inputs.map((v) => {
-      if (v && this.values.get(v.name) !== v)
+      if (v && this.find(v.name) !== v)
         throw new StrataError('invalid_graph', `${op} "${name}": its input "${v.name}" belongs to another graph`, {
           where: { node: name },
         });
@@ -190,11 +198,12 @@ export class GraphBuilder implements Emitter {
     });
     while (names.length > 0 && names.at(-1) === '') names.pop();
     const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? name : `${name}_${i}`));
-    const node: Node = { op, domain, name, inputs: names, outputs, attrs };
+    const node: Node = { op, domain, name, inputs: names, outputs, attrs, ...this.segmentOf() };
     const types = options.types ?? inferNode(node, this.env);
     if (!types) throw untyped(node, this.env);
     if (domain !== '' && !this.domains.has(domain))
       this.domains.set(domain, options.version ?? (domain === 'ai.onnx.ml' ? 4 : 1));
+    this.reserve(innerNames(node));
     this.nodes.push(node);
     return outputs.map((output, i) => {
       const type = types[i];
@@ -238,11 +247,81 @@ export class GraphBuilder implements Emitter {
     }
   }
 
+  /**
+   * Gradient checkpointing: of the values made inside `fn`, those that are used inside alone are not kept for the backward pass, which makes them again. Costs the time of `fn` once more.
+   * Names do not change. A checkpoint inside another one belongs to the outer one.
+   */
+  checkpoint<T>(name: string, fn: () => T): T {
+    return this.segment === undefined ? this.inSegment(this.unique(`checkpoint/${name}`), fn) : fn();
+  }
+
+  /** Nodes made inside `fn` belong to the segment of a node that they replace. */
+  inSegment<T>(segment: string | undefined, fn: () => T): T {
+    const outer = this.segment;
+    this.segment = segment;
+    try {
+      return fn();
+    } finally {
+      this.segment = outer;
+    }
+  }
+
   /** Declares an output of the graph; the value takes this name when the graph is built. */
   output(name: string, value: Value): void {
     if (this.outputList.some((o) => o.name === name))
       throw new StrataError('invalid_graph', `the graph has two outputs named "${name}"`, { where: { node: name } });
     this.outputList.push({ name, value });
+  }
+
+  /**
+   * A subgraph for an attribute of a control flow operator. `fill` gets its inputs, may use values of this graph too, and gives its outputs.
+   * @param inputs what each of its inputs looks like
+   */
+  body(
+    name: string,
+    inputs: readonly TensorType[],
+    fill: (b: GraphBuilder, ...inputs: Value[]) => readonly Value[],
+  ): Graph {
+    const inner = new GraphBuilder(this.unique(this.prefix + name), { parent: this });
+    inner.prefix = `${inner.name}/`;
+    const values = inputs.map((t, i) => inner.input(`${inner.prefix}in_${i}`, t.dtype, t.shape));
+    // each output is a value of its own, made inside
+    fill(inner, ...values).forEach((v, i) => inner.output(`${inner.prefix}out_${i}`, inner.op.Identity(v)));
+    for (const [domain, version] of inner.domains) if (!this.domains.has(domain)) this.domains.set(domain, version);
+    return inner.build();
+  }
+
+  /** The nodes of a graph under fresh names, in the place of its inputs these values; what it takes from around it stays. @returns its outputs */
+  inline(graph: Graph, inputs: readonly Value[]): Value[] {
+    const names = new Map<string, string>();
+    graph.inputs.forEach((input, i) => names.set(input.name, inputs[i]?.name ?? input.name));
+    for (const [name, t] of graph.initializers) names.set(name, this.constant(t).name);
+    const to = (name: string) => names.get(name) ?? name;
+    for (const node of graph.nodes) {
+      const name = this.unique(this.prefix + node.name);
+      const outputs = node.outputs.map((o) => (o === '' ? '' : o === node.name ? name : this.unique(this.prefix + o)));
+      const used = renameUses(node, to);
+      node.outputs.forEach((o, i) => names.set(o, outputs[i] ?? o));
+      this.append({ ...used, name, outputs });
+    }
+    return graph.outputs.map((o) => {
+      const value = this.find(to(o.name));
+      if (!value)
+        throw new StrataError('invalid_graph', `the type of "${o.name}" is not known`, { where: { node: o.name } });
+      return value;
+    });
+  }
+
+  private find(name: string): Value | undefined {
+    return this.values.get(name) ?? this.parent?.find(name);
+  }
+
+  private findConstant(name: string): TensorData | undefined {
+    return this.initializers.get(name) ?? (this.values.has(name) ? undefined : this.parent?.findConstant(name));
+  }
+
+  private isTaken(name: string): boolean {
+    return this.values.has(name) || this.reserved.has(name) || (this.parent?.isTaken(name) ?? false);
   }
 
   /** Whether there is a value of this name whose type is known. */
@@ -291,7 +370,7 @@ export class GraphBuilder implements Emitter {
     }
     const to = (n: string) => renamed.get(n) ?? n;
     const nodes = [...this.nodes, ...extra].map((n) =>
-      renamed.size === 0 ? n : { ...n, inputs: n.inputs.map(to), outputs: n.outputs.map(to) },
+      renamed.size === 0 ? n : { ...renameUses(n, to), outputs: n.outputs.map(to) },
     );
     return {
       name: this.name,
@@ -304,12 +383,16 @@ export class GraphBuilder implements Emitter {
     };
   }
 
+  private segmentOf(): { readonly segment?: string } {
+    return this.segment === undefined ? {} : { segment: this.segment };
+  }
+
   private get env(): InferEnv {
     return {
       opset: this.opset,
       domains: this.domains,
-      value: (n) => this.values.get(n),
-      constant: (n) => this.initializers.get(n),
+      value: (n) => this.find(n),
+      constant: (n) => this.findConstant(n),
     };
   }
 
@@ -336,7 +419,7 @@ export class GraphBuilder implements Emitter {
       const name = n === 1 ? base : `${base}_${n}`;
       // a node keeps its name when its output takes another one
       const ofNode = n > 1 && this.counters.has(name);
-      if (!this.values.has(name) && !this.reserved.has(name) && !ofNode) return name;
+      if (!this.isTaken(name) && !ofNode) return name;
     }
   }
 }

@@ -4,9 +4,12 @@ import { isStatic, quotient, sameShape, showShape } from './dims.js';
 import { ruleOf } from './infer.js';
 import { isNotDifferentiable, type OpRule, type VjpContext } from './ops/rule.js';
 import type { Value } from './ops/signatures.js';
+import { eliminateDeadCode } from './passes.js';
+import { recomputation } from './recompute.js';
 import { isFloat } from './tensor.js';
 import { failureOf, trainedForm } from './trained.js';
 import type { Graph, Node } from './types.js';
+import { capturedNames } from './uses.js';
 
 /** Name of the output that holds the gradient with respect to the value `name`. */
 export const gradientName = (name: string): string => `${name}.grad`;
@@ -36,40 +39,16 @@ export function differentiate(graph: Graph, loss: string, wrt: readonly string[]
         { where: { node: w } },
       );
 
-  const active = activeValues(graph, loss, wrt);
-  const { b, vjps } = trainedForm(graph, active) ?? { b: types, vjps: undefined };
-  const adjoints = new Map<string, Value[]>();
-  const addTo = (name: string, adjoint: Value) => adjoints.set(name, [...(adjoints.get(name) ?? []), adjoint]);
-  const adjointOf = (name: string): Value | undefined => {
-    const parts = adjoints.get(name);
-    if (!parts) return undefined;
-    const total = parts.reduce((x, y) => b.op.Add(x, y));
-    adjoints.set(name, [total]);
-    return total;
-  };
-
-  const one = b.scalar(1, root.dtype);
-  addTo(
-    loss,
-    root.shape.length === 0
-      ? one
-      : b.op.Reshape(
-          one,
-          root.shape.map(() => 1),
-        ),
-  );
-  b.scope('grad', () => {
-    for (const node of [...graph.nodes].reverse()) {
-      if (!node.outputs.some((o) => adjoints.has(o)) || !node.inputs.some((i) => active.has(i))) continue;
-      const rule = ruleOf(node, graph);
-      if (!rule || isNotDifferentiable(rule.vjp)) continue; // activeValues let nothing pass through it
-      const ctx = contextOf(b, node, rule, active, adjointOf);
-      const vjp = vjps?.get(node) ?? rule.vjp;
-      vjp(ctx).forEach((adjoint, i) => {
-        const name = node.inputs[i];
-        if (adjoint && name && ctx.needs(i)) addTo(name, checked(adjoint, b.value(name), node));
-      });
-    }
+  const { b, active, adjointOf } = backward(graph, types, [loss], wrt, (x) => {
+    const one = x.scalar(1, root.dtype);
+    return [
+      root.shape.length === 0
+        ? one
+        : x.op.Reshape(
+            one,
+            root.shape.map(() => 1),
+          ),
+    ];
   });
   for (const w of wrt) {
     if (!active.has(w))
@@ -80,31 +59,106 @@ export function differentiate(graph: Graph, loss: string, wrt: readonly string[]
     const gradient = adjointOf(w) ?? b.op.Expand(b.scalar(0, b.value(w).dtype), shapeOf(b, b.value(w)));
     b.output(gradientName(w), gradient);
   }
-  return b.build();
+  return graph.nodes.some((n) => n.segment !== undefined) ? eliminateDeadCode(b.build()) : b.build();
 }
 
-const flows = (rule: OpRule, i: number): boolean => rule.differentiable?.includes(i) ?? true;
+/** The adjoints of `wrt` alone, as far as the seeds reach them: values with their adjoints, which are values of the graph too. */
+function adjointsOf(graph: Graph, seeds: ReadonlyMap<string, string>, wrt: readonly string[]): Graph {
+  const { b, adjointOf } = backward(graph, GraphBuilder.from(graph), [...seeds.keys()], wrt, (x) =>
+    [...seeds.values()].map((name) => x.value(name)),
+  );
+  const declared = new Set(graph.outputs.map((o) => o.name));
+  for (const w of wrt) {
+    const gradient = adjointOf(w);
+    if (gradient) b.output(gradientName(w), gradient);
+  }
+  const whole = b.build();
+  return eliminateDeadCode({ ...whole, outputs: whole.outputs.filter((o) => !declared.has(o.name)) });
+}
+
+interface Backward {
+  readonly b: GraphBuilder;
+  readonly active: ReadonlySet<string>;
+  adjointOf(name: string): Value | undefined;
+}
+
+/** The reverse walk: from the adjoints of `roots`, which `seed` makes, to those of `wrt`. */
+function backward(
+  graph: Graph,
+  types: GraphBuilder,
+  roots: readonly string[],
+  wrt: readonly string[],
+  seed: (b: GraphBuilder) => readonly Value[],
+): Backward {
+  const active = activeValues(graph, roots, wrt);
+  const { b, vjps } = trainedForm(graph, active) ?? { b: types, vjps: undefined };
+  const adjoints = new Map<string, Value[]>();
+  const targets = new Set(wrt);
+  const finished: Value[] = [];
+  const addTo = (name: string, adjoint: Value) => {
+    adjoints.set(name, [...(adjoints.get(name) ?? []), adjoint]);
+    if (targets.has(name)) finished.push(adjoint);
+  };
+  const adjointOf = (name: string): Value | undefined => {
+    const parts = adjoints.get(name);
+    if (!parts) return undefined;
+    const total = parts.reduce((x, y) => b.op.Add(x, y));
+    adjoints.set(name, [total]);
+    return total;
+  };
+
+  const segmented = graph.nodes.some((n) => n.segment !== undefined);
+  const valueFor = segmented
+    ? recomputation(b, adjointOf, () => finished.splice(0))
+    : (_: Node, name: string) => b.value(name);
+  seed(b).forEach((adjoint, i) => addTo(roots[i] ?? '', adjoint));
+  b.scope('grad', () => {
+    for (const node of [...graph.nodes].reverse()) {
+      if (!node.outputs.some((o) => adjoints.has(o)) || !usesOf(node).some((i) => active.has(i))) continue;
+      const rule = ruleOf(node, graph);
+      if (!rule || isNotDifferentiable(rule.vjp)) continue; // activeValues let nothing pass through it
+      const ctx = contextOf(graph, b, node, rule, active, adjointOf, valueFor);
+      const vjp = vjps?.get(node) ?? rule.vjp;
+      const uses = usesOf(node);
+      vjp(ctx).forEach((adjoint, i) => {
+        const name = uses[i];
+        if (adjoint && name && ctx.needs(i)) addTo(name, checked(adjoint, b.value(name), node));
+      });
+    }
+  });
+  return { b, active, adjointOf };
+}
+
+/** What a node uses: its inputs, then what its subgraphs take from around them. */
+const usesOf = (node: Node): string[] => [...node.inputs, ...capturedNames(node)];
+
+/** Whether a gradient (or, without one, a dependence) leads through use `i` of a node. */
+const flows = (rule: OpRule, node: Node, i: number): boolean =>
+  i < node.inputs.length
+    ? (rule.differentiable?.includes(i) ?? true)
+    : (rule.captures ?? isNotDifferentiable(rule.vjp));
 
 /**
  * Values on a differentiable way from `wrt` to the loss.
  * @throws StrataError `not_differentiable` when an operator without a gradient lies between them
  */
-function activeValues(graph: Graph, loss: string, wrt: readonly string[]): ReadonlySet<string> {
+function activeValues(graph: Graph, roots: readonly string[], wrt: readonly string[]): ReadonlySet<string> {
   const types = GraphBuilder.from(graph);
-  const floating = (name: string) => name !== '' && isFloat(types.value(name).dtype);
+  const floating = (name: string) => name !== '' && types.has(name) && isFloat(types.value(name).dtype);
   // towards the loss: which values move with wrt, and which of those along gradients alone
   const moved = new Set<string>(wrt);
   const smooth = new Set<string>(wrt);
   for (const node of graph.nodes) {
     const rule = ruleOf(node, graph);
-    const passes = (set: ReadonlySet<string>) => node.inputs.some((n, i) => set.has(n) && (!rule || flows(rule, i)));
+    const passes = (set: ReadonlySet<string>) =>
+      usesOf(node).some((n, i) => set.has(n) && (!rule || flows(rule, node, i)));
     if (!passes(moved)) continue;
     for (const o of node.outputs) if (o !== '') moved.add(o);
     if (rule && !isNotDifferentiable(rule.vjp) && passes(smooth))
       for (const o of node.outputs) if (floating(o)) smooth.add(o);
   }
   // back from the loss
-  const needed = new Set([loss]);
+  const needed = new Set(roots);
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((o) => needed.has(o))) continue;
     const rule = ruleOf(node, graph);
@@ -113,7 +167,7 @@ function activeValues(graph: Graph, loss: string, wrt: readonly string[]): Reado
       : isNotDifferentiable(rule.vjp)
         ? rule.vjp.notDifferentiable
         : undefined;
-    if (blocked !== undefined && node.inputs.some((n) => moved.has(n)))
+    if (blocked !== undefined && usesOf(node).some((n) => moved.has(n)))
       throw new StrataError(
         'not_differentiable',
         `${node.op} "${node.name}" lies between the loss and what it is differentiated by, but has no gradient: ${blocked}`,
@@ -121,8 +175,8 @@ function activeValues(graph: Graph, loss: string, wrt: readonly string[]): Reado
           where: { node: node.name },
         },
       );
-    node.inputs.forEach((n, i) => {
-      if (n !== '' && rule && flows(rule, i) && moved.has(n) && floating(n)) needed.add(n);
+    usesOf(node).forEach((n, i) => {
+      if (n !== '' && rule && flows(rule, node, i) && moved.has(n) && floating(n)) needed.add(n);
     });
   }
   return new Set([...smooth].filter((n) => needed.has(n)));
@@ -132,7 +186,7 @@ function activeValues(graph: Graph, loss: string, wrt: readonly string[]): Reado
 function cutBy(graph: Graph, start: string): string {
   const moved = new Set([start]);
   for (const node of graph.nodes) {
-    if (!node.inputs.some((n) => moved.has(n))) continue;
+    if (!usesOf(node).some((n) => moved.has(n))) continue;
     const rule = ruleOf(node, graph);
     if (rule && isNotDifferentiable(rule.vjp))
       return `: its way ends at ${node.op} "${node.name}" (${rule.vjp.notDifferentiable})`;
@@ -157,15 +211,17 @@ function checked(adjoint: Value, value: Value, node: Node): Value {
 }
 
 function contextOf(
+  graph: Graph,
   b: GraphBuilder,
   node: Node,
   rule: OpRule,
   active: ReadonlySet<string>,
   adjointOf: (name: string) => Value | undefined,
+  valueFor: (node: Node, name: string) => Value,
 ): VjpContext {
-  const inputs = node.inputs.map((n) => (n === '' ? undefined : b.value(n)));
+  const inputs = node.inputs.map((n) => (n === '' ? undefined : valueFor(node, n)));
   // an output that nobody wants is absent from a trained form
-  const outputs = node.outputs.map((n) => (n === '' || !b.has(n) ? undefined : b.value(n)));
+  const outputs = node.outputs.map((n) => (n === '' || !b.has(n) ? undefined : valueFor(node, n)));
   const grads = node.outputs.map((n) => (n === '' ? undefined : adjointOf(n)));
   const fail = failureOf(node);
   return {
@@ -175,10 +231,14 @@ function contextOf(
     inputs,
     outputs,
     grads,
+    body: (name, ins, fill) => b.body(name, ins, fill),
+    inline: (g, ins) => b.inline(g, ins),
+    differentiate: (g, seeds, wrt) => adjointsOf({ ...g, opset: graph.opset, domains: graph.domains }, seeds, wrt),
     constant: (t) => b.constant(t),
     scalar: (v, dtype) => b.scalar(v, dtype),
     ints: (v) => b.ints(v),
-    needs: (i) => active.has(node.inputs[i] ?? '') && flows(rule, i),
+    captured: capturedNames(node).map((n) => b.value(n)),
+    needs: (i) => active.has(usesOf(node)[i] ?? '') && flows(rule, node, i),
     input: (i) => inputs[i] ?? fail(`it has no input ${i}`),
     output: (i) => outputs[i] ?? fail(`its output ${i} is not made`),
     get grad() {

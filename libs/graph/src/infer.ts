@@ -4,7 +4,7 @@ import { nodeError, type Inferred, type OpRule } from './ops/rule.js';
 import type { Value } from './ops/signatures.js';
 import { findRule } from './ops/table.js';
 import { toNumbers } from './tensor.js';
-import type { Graph, Node, TensorData } from './types.js';
+import type { Graph, Node, TensorData, TensorType } from './types.js';
 
 const KNOWN_LIMIT = 256;
 
@@ -61,6 +61,7 @@ export function inferNode(node: Node, env: InferEnv): readonly Inferred[] | unde
       outputs: node.outputs,
       input: (i) => inputs[i] ?? fail(`input ${i} is missing`),
       constant: (i) => (node.inputs[i] ? env.constant(node.inputs[i]) : undefined),
+      subgraph: (graph, given) => subgraphTypes(graph, env, given),
       fail,
     })
     .map((type, i) => ({
@@ -68,6 +69,20 @@ export function inferNode(node: Node, env: InferEnv): readonly Inferred[] | unde
       // an unknown size gets the name of the value that has it
       shape: type.shape.map((d, axis) => (d === '?' ? unknownDim(node.outputs[i] ?? node.name, axis) : d)),
     }));
+}
+
+/** Types of the outputs of a subgraph, whose inputs have these types (default: the declared ones); undefined where they are not known. */
+function subgraphTypes(
+  graph: Graph,
+  env: InferEnv,
+  given: readonly (TensorType | undefined)[] = [],
+): readonly (Value | undefined)[] {
+  const inputs = graph.inputs.map((input, i) => {
+    const type = given[i];
+    return type ? { name: input.name, dtype: type.dtype, shape: type.shape } : input;
+  });
+  const values = inferValues({ ...graph, inputs, opset: env.opset, domains: env.domains }, env);
+  return graph.outputs.map((o) => values.get(o.name) ?? env.value(o.name) ?? (o.undeclared ? undefined : o));
 }
 
 /** Why `inferNode` had no answer. */
@@ -84,19 +99,20 @@ export function untyped(node: Node, env: InferEnv): StrataError {
 
 /**
  * Types of all values of a graph. A value that comes from an operator without a rule, or depends on one, is absent unless it is a declared output.
+ * @param outer what a subgraph sees of the enclosing graph
  * @throws StrataError `invalid_graph`
  */
-export function inferValues(graph: Graph): Map<string, Value> {
+export function inferValues(graph: Graph, outer?: Pick<InferEnv, 'value' | 'constant'>): Map<string, Value> {
   const values = new Map<string, Value>();
-  for (const i of graph.inputs) values.set(i.name, i);
+  for (const i of graph.inputs) if (!i.undeclared) values.set(i.name, i);
   for (const [name, t] of graph.initializers) values.set(name, toValue(name, t));
   const env: InferEnv = {
     opset: graph.opset,
     domains: graph.domains,
-    value: (n) => values.get(n),
-    constant: (n) => graph.initializers.get(n),
+    value: (n) => values.get(n) ?? outer?.value(n),
+    constant: (n) => graph.initializers.get(n) ?? (values.has(n) ? undefined : outer?.constant(n)),
   };
-  const declared = new Map(graph.outputs.map((o) => [o.name, o]));
+  const declared = new Map(graph.outputs.flatMap((o) => (o.undeclared ? [] : [[o.name, o] as const])));
   for (const node of graph.nodes) {
     const types = inferNode(node, env);
     node.outputs.forEach((name, i) => {

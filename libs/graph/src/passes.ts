@@ -2,7 +2,7 @@ import { constantOf } from './ops/constant.js';
 import { inferValues } from './infer.js';
 import { contentKey, tensorOf } from './tensor.js';
 import type { Attr, Graph, Node, TensorData } from './types.js';
-import { capturedNames } from './uses.js';
+import { capturedNames, renameUses } from './uses.js';
 import { verify } from './verify.js';
 
 /** Operators that give another result each time. */
@@ -15,6 +15,9 @@ const RANDOM: ReadonlySet<string> = new Set([
   'Multinomial',
   'Dropout',
 ]);
+
+/** Whether a node may give another result when it runs again. */
+export const isRandom = (node: Node): boolean => RANDOM.has(node.op);
 
 /** Removes nodes and constants on which no output depends. Inputs stay: they are the graph's interface. */
 export function eliminateDeadCode(graph: Graph): Graph {
@@ -50,9 +53,9 @@ export function eliminateCommonSubexpressions(graph: Graph): Graph {
   }
   const nodes: Node[] = [];
   for (const n of graph.nodes) {
-    const node = { ...n, inputs: n.inputs.map(to) };
+    const node = renameUses(n, to);
     const plain =
-      !RANDOM.has(node.op) &&
+      !isRandom(node) &&
       !Object.values(node.attrs).some((a) => a.type === 'graph' || a.type === 'graphs' || a.type === 'tensors');
     const attrs = Object.entries(node.attrs).sort(([a], [b]) => (a < b ? -1 : 1));
     const key = plain
@@ -67,8 +70,6 @@ export function eliminateCommonSubexpressions(graph: Graph): Graph {
       if (key !== undefined) seen.set(key, node.outputs);
     }
   }
-  // subgraphs name outer values directly: what they capture must not be renamed
-  if (graph.nodes.some((n) => capturedNames(n).some((c) => alias.has(c)))) return graph;
   return verify({ ...graph, nodes, initializers });
 }
 

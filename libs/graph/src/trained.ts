@@ -23,7 +23,7 @@ export function trainedForm(
   active: ReadonlySet<string>,
 ): { readonly b: GraphBuilder; readonly vjps: ReadonlyMap<Node, Vjp> } | undefined {
   const formOf = (node: Node) =>
-    node.inputs.some((i) => active.has(i)) && node.outputs.some((o) => active.has(o))
+    [...node.inputs, ...capturedNames(node)].some((i) => active.has(i)) && node.outputs.some((o) => active.has(o))
       ? ruleOf(node, graph)?.trained
       : undefined;
   if (!graph.nodes.some(formOf)) return undefined;
@@ -51,9 +51,12 @@ export function trainedForm(
         op: b.op,
         attrs: node.attrs,
         inputs,
+        captured: capturedNames(node).map((n) => b.value(n)),
         input: (i) => inputs[i] ?? fail(`it has no input ${i}`),
-        wanted: (i) => used.has(node.outputs[i] ?? ''),
+        wanted: (i) => (node.outputs[i] ?? '') !== '' && used.has(node.outputs[i] ?? ''),
         node: (op, ins, attrs, options) => b.node(op, ins, attrs, options),
+        body: (name, ins, fill) => b.body(name, ins, fill),
+        inline: (g, ins) => b.inline(g, ins),
         constant: (t) => b.constant(t),
         scalar: (v, dtype) => b.scalar(v, dtype),
         ints: (v) => b.ints(v),

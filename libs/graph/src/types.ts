@@ -27,6 +27,8 @@ export interface TensorType {
 /** An input or output of a graph. */
 export interface ValueInfo extends TensorType {
   readonly name: string;
+  /** Of a subgraph that does not declare it: type and shape say nothing, those of what is fed to it or made in it count. */
+  readonly undeclared?: true;
 }
 
 /** Storage of each element type: halves as their 16 bits, booleans as bytes 0 and 1. */
@@ -78,6 +80,8 @@ export interface Node {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attrs: Attrs;
+  /** Nodes of one segment are run again for the backward pass instead of their values being kept (`GraphBuilder.checkpoint`). Not written to files. */
+  readonly segment?: string;
 }
 
 /**

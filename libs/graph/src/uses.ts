@@ -1,18 +1,62 @@
-import type { Graph, Node } from './types.js';
+import type { Attrs, Graph, Node } from './types.js';
 
-function free(graph: Graph): string[] {
-  const own = new Set([
-    ...graph.inputs.map((i) => i.name),
-    ...graph.initializers.keys(),
-    ...graph.nodes.flatMap((n) => n.outputs),
-  ]);
+/** Subgraphs of a node: branches, loop bodies. */
+export const subgraphs = (node: Node): Graph[] =>
+  Object.values(node.attrs).flatMap((a) => (a.type === 'graph' ? [a.value] : a.type === 'graphs' ? [...a.value] : []));
+
+const ownNames = (graph: Graph): Set<string> =>
+  new Set([...graph.inputs.map((i) => i.name), ...graph.initializers.keys(), ...graph.nodes.flatMap((n) => n.outputs)]);
+
+/** Names that a subgraph uses and does not make. */
+export function freeNames(graph: Graph): string[] {
+  const own = ownNames(graph);
   const used = [...graph.nodes.flatMap((n) => [...n.inputs, ...capturedNames(n)]), ...graph.outputs.map((o) => o.name)];
-  return used.filter((n) => n !== '' && !own.has(n));
+  return [...new Set(used)].filter((n) => n !== '' && !own.has(n));
 }
 
-/** Names of the enclosing graph that the subgraphs of a node (branches, loop bodies) use. */
+/** Names of the enclosing graph that the subgraphs of a node use, each once. */
 export function capturedNames(node: Node): string[] {
-  return Object.values(node.attrs).flatMap((a) =>
-    a.type === 'graph' ? free(a.value) : a.type === 'graphs' ? a.value.flatMap(free) : [],
+  const inner = subgraphs(node);
+  return inner.length === 0 ? [] : [...new Set(inner.flatMap(freeNames))];
+}
+
+/** All names of values and nodes inside the subgraphs of a node, however deep. */
+export function innerNames(node: Node): string[] {
+  return subgraphs(node).flatMap((g) => [
+    ...ownNames(g),
+    ...g.nodes.flatMap((n) => [n.name, ...innerNames(n)]),
+    ...g.outputs.map((o) => o.name),
+  ]);
+}
+
+/** The attributes with `change` applied to each subgraph. */
+export function mapSubgraphs(attrs: Attrs, change: (g: Graph) => Graph): Attrs {
+  return Object.fromEntries(
+    Object.entries(attrs).map(([name, a]) => [
+      name,
+      a.type === 'graph'
+        ? { ...a, value: change(a.value) }
+        : a.type === 'graphs'
+          ? { ...a, value: a.value.map(change) }
+          : a,
+    ]),
   );
+}
+
+/** A subgraph that finds values of the enclosing graph under other names. */
+function renameFree(graph: Graph, to: (name: string) => string): Graph {
+  const free = new Set(freeNames(graph));
+  const own = (name: string) => (free.has(name) ? to(name) : name);
+  return {
+    ...graph,
+    nodes: graph.nodes.map((n) => renameUses(n, own)),
+    outputs: graph.outputs.map((o) => ({ ...o, name: own(o.name) })),
+  };
+}
+
+/** The node with other names for what it uses, in its subgraphs too. */
+export function renameUses(node: Node, to: (name: string) => string): Node {
+  const inputs = node.inputs.map((n) => (n === '' ? '' : to(n)));
+  const deep = capturedNames(node).some((n) => to(n) !== n);
+  return { ...node, inputs, ...(deep ? { attrs: mapSubgraphs(node.attrs, (g) => renameFree(g, to)) } : {}) };
 }

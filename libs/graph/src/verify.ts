@@ -1,7 +1,7 @@
 import { StrataError } from '@strata/kernel';
 import { showShape } from './dims.js';
 import { inferValues } from './infer.js';
-import { capturedNames } from './uses.js';
+import { capturedNames, subgraphs } from './uses.js';
 import { elements } from './tensor.js';
 import type { Dim, Graph } from './types.js';
 
@@ -22,6 +22,21 @@ const compatible = (a: readonly Dim[], b: readonly Dim[]): boolean =>
 export function verify(graph: Graph): Graph {
   if (!Number.isInteger(graph.opset) || graph.opset < 1 || graph.opset > NEWEST_OPSET)
     throw broken(`operator set ${graph.opset} is not known; the newest is ${NEWEST_OPSET}`, graph.name);
+  checkNames(graph, new Set());
+  const values = inferValues(graph);
+  for (const o of graph.outputs) {
+    const v = values.get(o.name);
+    if (v && (v.dtype !== o.dtype || !compatible(v.shape, o.shape)))
+      throw broken(
+        `the output "${o.name}" is declared as ${o.dtype} ${showShape(o.shape)} but is ${v.dtype} ${showShape(v.shape)}`,
+        o.name,
+      );
+  }
+  return graph;
+}
+
+/** Names of a graph, and of its subgraphs, which see those of the graph around them. */
+function checkNames(graph: Graph, outer: ReadonlySet<string>): void {
   const made = new Map<string, string>();
   const define = (name: string, maker: string) => {
     if (name === '') throw broken(`${maker} has no name`, maker);
@@ -38,13 +53,15 @@ export function verify(graph: Graph): Graph {
   const all = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n.name])));
   for (const node of graph.nodes) {
     for (const name of [...node.inputs, ...capturedNames(node)])
-      if (name !== '' && !made.has(name))
+      if (name !== '' && !made.has(name) && !outer.has(name))
         throw broken(
           all.has(name)
             ? `${node.op} "${node.name}" uses "${name}" before "${all.get(name)}" makes it: nodes are not in topological order`
             : `${node.op} "${node.name}" uses "${name}", which nothing makes`,
           node.name,
         );
+    for (const inner of subgraphs(node))
+      checkNames({ ...inner, domains: graph.domains }, new Set([...outer, ...made.keys()]));
     if (node.domain !== '' && !graph.domains.has(node.domain))
       throw broken(
         `${node.op} "${node.name}" is of the domain "${node.domain}", whose version the graph does not give`,
@@ -52,18 +69,10 @@ export function verify(graph: Graph): Graph {
       );
     for (const o of node.outputs) if (o !== '') define(o, `node "${node.name}"`);
   }
-  const values = inferValues(graph);
   const seen = new Set<string>();
   for (const o of graph.outputs) {
     if (seen.has(o.name)) throw broken(`two outputs are named "${o.name}"`, o.name);
     seen.add(o.name);
-    if (!made.has(o.name)) throw broken(`nothing makes the output "${o.name}"`, o.name);
-    const v = values.get(o.name);
-    if (v && (v.dtype !== o.dtype || !compatible(v.shape, o.shape)))
-      throw broken(
-        `the output "${o.name}" is declared as ${o.dtype} ${showShape(o.shape)} but is ${v.dtype} ${showShape(v.shape)}`,
-        o.name,
-      );
+    if (!made.has(o.name) && !outer.has(o.name)) throw broken(`nothing makes the output "${o.name}"`, o.name);
   }
-  return graph;
 }

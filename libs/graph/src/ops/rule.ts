@@ -1,5 +1,5 @@
 import { StrataError } from '@strata/kernel';
-import type { Attr, Attrs, DType, Dim, Shape, TensorData } from '../types.js';
+import type { Attr, Attrs, DType, Dim, Graph, Shape, TensorData, TensorType } from '../types.js';
 import type { OpFunctions, OpName, Value } from './signatures.js';
 
 /** What the rule of an operator infers for each output. */
@@ -22,6 +22,8 @@ export interface InferContext {
   input(i: number): Value;
   /** Contents of an input that is a constant. */
   constant(i: number): TensorData | undefined;
+  /** Types of the outputs of a subgraph that is fed values of these types (where undefined: as it declares them); undefined where they cannot be known. */
+  subgraph(graph: Graph, inputs?: readonly (TensorType | undefined)[]): readonly (Value | undefined)[];
   fail(problem: string): never;
 }
 
@@ -34,6 +36,10 @@ export interface Emitter {
     attrs?: Attrs,
     options?: { domain?: string; outputs?: number },
   ): Value[];
+  /** A subgraph for an attribute; see `GraphBuilder.body`. */
+  body(name: string, inputs: readonly TensorType[], fill: (b: Emitter, ...inputs: Value[]) => readonly Value[]): Graph;
+  /** The nodes of a graph under fresh names, in the place of its inputs these values. @returns its outputs */
+  inline(graph: Graph, inputs: readonly Value[]): Value[];
   constant(data: TensorData): Value;
   scalar(value: number, dtype?: DType): Value;
   ints(values: readonly number[]): Value;
@@ -46,14 +52,18 @@ export interface VjpContext extends Emitter {
   /** Inputs of the node. An absent optional input is undefined. */
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly (Value | undefined)[];
+  /** What the node's subgraphs use of the enclosing graph, in the order of `capturedNames`. */
+  readonly captured: readonly Value[];
   /** Adjoints of the outputs: undefined where the loss does not depend on that output. */
   readonly grads: readonly (Value | undefined)[];
-  /** Whether the adjoint of input `i` is wanted; rules need not make the others. */
+  /** Whether the adjoint of input `i` is wanted (behind the inputs: of captured values); rules need not make the others. */
   needs(i: number): boolean;
   input(i: number): Value;
   output(i: number): Value;
   /** Adjoint of output 0, for operators with one output. */
   readonly grad: Value;
+  /** The graph with the adjoints of the values in `wrt` that the seeds reach as outputs `gradientName(w)` alone; a seed is the name of a value and of its adjoint. */
+  differentiate(graph: Graph, seeds: ReadonlyMap<string, string>, wrt: readonly string[]): Graph;
   /** Sums an adjoint of broadcast shape back to the shape of `like`, also where sizes are known only when the graph runs. */
   unbroadcast(grad: Value, like: Value): Value;
   /** The shape of a value as an int64 tensor: a constant where it is known. */
@@ -71,6 +81,8 @@ export type Vjp = (ctx: VjpContext) => readonly (Value | undefined)[];
 export interface TrainedContext extends Emitter {
   readonly attrs: Attrs;
   readonly inputs: readonly (Value | undefined)[];
+  /** What the node's subgraphs use of the enclosing graph. */
+  readonly captured: readonly Value[];
   input(i: number): Value;
   /** Whether anything uses output `i`; the others need not be made. */
   wanted(i: number): boolean;
@@ -126,6 +138,8 @@ export interface OpRule<K extends OpName = OpName> {
   readonly attrs?: Readonly<Record<string, AttrType>>;
   /** Inputs through which gradients flow (default: all of floating type). Others are indices, shapes and conditions: the result counts as constant in them. */
   readonly differentiable?: readonly number[];
+  /** Gradients flow to what the node's subgraphs use of the enclosing graph too: `vjp` gives them behind those of the inputs, in the order of `capturedNames`. */
+  readonly captures?: true;
   infer(ctx: InferContext): readonly Inferred[];
   /** How arguments become a node. Default: values are inputs, a last plain object holds the attributes. */
   readonly emit?: (b: Emitter, ...args: Parameters<OpFunctions[K]>) => ReturnType<OpFunctions[K]>;
