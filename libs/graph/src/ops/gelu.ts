@@ -40,12 +40,7 @@ export const Gelu: OpRule<'Gelu'> = {
   infer: floatUnary,
   vjp: (c) => {
     const x = c.input(0);
-    return [
-      c.op.Mul(
-        c.grad,
-        stringAttr(c.attrs, 'approximate', 'none') === 'tanh' ? viaTanh(c, x, c.output(0)) : exact(c, x),
-      ),
-    ];
+    return [c.op.Mul(c.grad, stringAttr(c.attrs, 'approximate', 'none') === 'tanh' ? viaTanh(c, x) : exact(c, x))];
   },
   samples: [
     sample('exact', { x: real([2, 3]) }, (op, { x }) => op.Gelu(x), {
