@@ -1,7 +1,12 @@
 import { optimizeGraph } from '../passes.js';
 import type { Graph } from '../types.js';
+import { columnSums } from './column-sums.js';
 import { logSoftmaxByParts } from './log-softmax-by-parts.js';
+import { pickedLogSoftmax } from './picked-log-softmax.js';
 import { plainProducts } from './plain-products.js';
+import { productTransposes } from './product-transposes.js';
+import { rowScales } from './row-scales.js';
+import { scatterIntoSum } from './scatter-into-sum.js';
 
 /** Where a graph will run. */
 export type Target = 'cpu' | 'cuda' | 'webgpu';
@@ -14,7 +19,15 @@ export interface Lowering {
 }
 
 /** All lowerings, in the order in which they run. Each is a file of this folder. */
-export const LOWERINGS: readonly Lowering[] = [plainProducts, logSoftmaxByParts];
+export const LOWERINGS: readonly Lowering[] = [
+  plainProducts,
+  logSoftmaxByParts,
+  pickedLogSoftmax,
+  productTransposes,
+  rowScales,
+  columnSums,
+  scatterIntoSum,
+];
 
 /**
  * The same computation in the operators that a device has, or runs fastest: the last pass before a session is made. Exported models are not lowered, so that every
