@@ -25,7 +25,7 @@ export function rewriteNodes(graph: Graph, rewrite: Rewrite): Graph {
     const node = { ...original, inputs: original.inputs.map(to) };
     const [output] = node.outputs;
     const open = output !== undefined && node.outputs.length === 1 && !captured.has(output);
-    const value = open ? rewrite(node, b) : undefined;
+    const value = open ? b.inSegment(node.segment, () => rewrite(node, b)) : undefined;
     if (open && value) alias.set(output, value.name);
     else b.append(node, declared);
   }
