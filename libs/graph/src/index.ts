@@ -8,7 +8,7 @@ export { inferShapes, inferValues } from './infer.js';
 export { LOWERINGS, lowerFor, type Lowering, type Target } from './lower/lower.js';
 export { floatAttr, intAttr, isNotDifferentiable } from './ops/rule.js';
 export type { Emitter, OpRule, OpSample, SampleInput } from './ops/rule.js';
-export type { OpFunctions, OpName, Value } from './ops/signatures.js';
+export type { OpFunctions, OpName, RecurrentInputs, RecurrentOptions, Value } from './ops/signatures.js';
 export { OPS, findRule, operatorSamples } from './ops/table.js';
 export {
   estimateMemory,
@@ -48,4 +48,5 @@ export type {
   TensorType,
   ValueInfo,
 } from './types.js';
+export { capturedNames } from './uses.js';
 export { verify } from './verify.js';

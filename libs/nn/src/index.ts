@@ -4,7 +4,6 @@ export {
   activate,
   dense,
   dropout,
-  dropoutFrom,
   embedding,
   embeddingBag,
   type Activation,
@@ -64,3 +63,15 @@ export {
   type TransformerConfig,
   type TransformerOptions,
 } from './transformer.js';
+export {
+  RECURRENT_CELLS,
+  gru,
+  lstm,
+  recurrent,
+  recurrentFromPyTorch,
+  rnn,
+  type PyTorchRecurrent,
+  type Recurrent,
+  type RecurrentCell,
+  type RecurrentOptions,
+} from './recurrent.js';
