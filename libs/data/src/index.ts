@@ -14,5 +14,16 @@ export { hashNgrams, hashNgramsBatch, normaliseText, padIds, tokens, type NgramB
 export { readObjects, readRows, type ReadOptions, type RowBatch, type RowFormat } from './rows.js';
 export { batchIndices, kFold, trainTestSplit, type Split } from './split.js';
 export { suggestTask } from './task.js';
+export { loadTokenizer } from './tokenizers/load.js';
+export {
+  BPE_UNITS,
+  DEFAULT_SPECIAL_TOKENS,
+  TOKENIZER_TYPES,
+  trainTokenizer,
+  type BpeUnit,
+  type TokenizerType,
+  type TrainTokenizerOptions,
+} from './tokenizers/train.js';
+export type { AddedToken, Encoding, Tokenizer, TokenizerJson } from './tokenizers/types.js';
 export { DEFAULT_MISSING, parseNumber, quoteList, type Cell } from './values.js';
 export { csvWriter, writeCsv, type CsvWriter, type WritableCell } from './write.js';
