@@ -34,18 +34,3 @@ export function epochOrder(rng: Rng, rows: number, epoch: number): Int32Array {
   for (let i = 0; i < rows; i++) order[i] = i;
   return rng.fork(`epoch ${epoch}`).shuffle(order);
 }
-
-/**
- * Uniform numbers in [0, 1) in steps of 2⁻¹⁶, two from each draw: the noise that decides what dropout leaves out. 16 bits are enough for a rate and cost half as much as
- * 32.
- */
-export function uniformNoise(rng: Rng, dims: readonly number[]): Tensor<'float32'> {
-  const n = dims.reduce((a, b) => a * b, 1);
-  const out = new Float32Array(n);
-  for (let i = 0; i < n; i += 2) {
-    const bits = rng.int(0x1_0000_0000);
-    out[i] = (bits & 0xffff) / 0x1_0000;
-    if (i + 1 < n) out[i + 1] = (bits >>> 16) / 0x1_0000;
-  }
-  return tensor.float32(out, dims);
-}

@@ -1,9 +1,9 @@
 import type { Checkpoint } from '@strata/contracts';
 import { tensorOf, type GraphBuilder, type Parameter, GraphBuilder as Builder, type Value } from '@strata/graph';
 import { createRng, silentLogger, type Logger } from '@strata/kernel';
-import { dropoutFrom } from '@strata/nn';
+import { dropout } from '@strata/nn';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { gatherRows, uniformNoise, type Batches } from './batches.js';
+import { gatherRows, type Batches } from './batches.js';
 import { createEvaluator, type Evaluator } from './evaluate.js';
 import { fit, type FitOptions, type FitResult } from './fit.js';
 import { adamw, sgd } from './optimizer.js';
@@ -20,21 +20,21 @@ const normal: Parameter['init'] = (dims, dtype, rng) =>
     Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => 0.5 * rng.normal()),
   );
 
-function network(b: GraphBuilder, noise?: Value): Value {
+function network(b: GraphBuilder, rate: number): Value {
   const x = b.input('x', 'float32', ['N', 2]);
   const hidden = b.op.Relu(
     b.op.Add(b.op.MatMul(x, b.param('w1', 'float32', [2, HIDDEN], normal)), b.param('b1', 'float32', [HIDDEN], normal)),
   );
-  const kept = noise ? dropoutFrom(b, hidden, noise, 0.2) : hidden;
+  const kept = dropout(b, hidden, { name: 'dropout', rate });
   return b.op.MatMul(kept, b.param('w2', 'float32', [HIDDEN, 1], normal));
 }
 function lossOf(b: GraphBuilder): Value {
-  const error = b.op.Sub(network(b, b.input('noise', 'float32', ['N', HIDDEN])), b.input('y', 'float32', ['N', 1]));
+  const error = b.op.Sub(network(b, 0.2), b.input('y', 'float32', ['N', 1]));
   return b.op.ReduceMean(b.op.Mul(error, error));
 }
 function predictionGraph() {
   const b = new Builder('predict');
-  b.output('prediction', network(b));
+  b.output('prediction', network(b, 0));
   return b.build();
 }
 
@@ -108,7 +108,6 @@ const mse = (output: Float32Array): number =>
   output.reduce((sum, p, i) => sum + (p - (valid.y[i] as number)) ** 2, 0) / output.length;
 
 function options(ctx: FitContext, optimizer: Optimizer, more: Partial<FitOptions> = {}): FitOptions {
-  const noise = ctx.rng.fork('dropout');
   return {
     ctx,
     step: buildTrainStep(lossOf, { optimizer, clipNorm: 5 }),
@@ -116,7 +115,6 @@ function options(ctx: FitContext, optimizer: Optimizer, more: Partial<FitOptions
     epochs: 12,
     batchSize: 16,
     schedule: schedule({ kind: 'cosine', learningRate: 0.02, warmupSteps: 5 }),
-    extraFeeds: (step, rows) => ({ noise: uniformNoise(noise.fork(`step ${step}`), [rows, HIDDEN]) }),
     validation: {
       evaluator,
       data: validBatches,

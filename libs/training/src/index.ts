@@ -1,4 +1,4 @@
-export { epochOrder, gatherIds, gatherRows, uniformNoise, type Batches } from './batches.js';
+export { epochOrder, gatherIds, gatherRows, type Batches } from './batches.js';
 export { createEvaluator, type Evaluator, type OutputStream } from './evaluate.js';
 export { fit, type EpochRecord, type FitOptions, type FitResult, type Scores, type Validation } from './fit.js';
 export {

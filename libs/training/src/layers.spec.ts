@@ -18,7 +18,7 @@ import {
   binaryCrossEntropy,
   crossEntropy,
   dense,
-  dropoutFrom,
+  dropout,
   embeddingBag,
   huber,
   meanAbsoluteError,
@@ -210,13 +210,14 @@ describe('layers', () => {
     await session.release();
   });
 
-  it('dropout leaves out by the noise that it is given and scales the rest', async () => {
+  it('dropout is a product with a mask that the trainer draws', async () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['N']);
-    b.output('y', dropoutFrom(b, x, b.input('noise', 'float32', ['N']), 0.25));
+    b.output('y', dropout(b, x, { name: 'drop', rate: 0.25 }));
+    expect(b.randoms).toEqual([{ name: 'drop', dtype: 'float32', shape: ['N'], kind: 'dropout', rate: 0.25 }]);
     const result = await run(b, {
       x: tensorOf('float32', [4], [3, 3, -6, 9]),
-      noise: tensorOf('float32', [4], [0.1, 0.25, 0.9, 0.2]),
+      drop: tensorOf('float32', [4], [0, 4 / 3, 4 / 3, 0]),
     });
     expect(result['y']).toEqual([0, 4, -8, 0]);
   });

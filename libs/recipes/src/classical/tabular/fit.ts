@@ -4,7 +4,7 @@ import type { Tensor } from '@strata/runtime';
 import { createEvaluator, fit, type FitContext, type FitResult, type TrainStep } from '@strata/training';
 import type { NetworkParams } from './params.js';
 import { encodeRows, type TabularPlan } from './plan.js';
-import { courseOf, noiseFeeds, tabularBatches } from './training.js';
+import { courseOf, tabularBatches } from './training.js';
 
 interface Rows {
   readonly table: Table;
@@ -28,7 +28,7 @@ export interface TabularFit {
   };
 }
 
-/** Trains a tabular network by its parameters: course, dropout noise, validation and early stopping. */
+/** Trains a tabular network by its parameters: course, validation and early stopping. */
 export async function fitTabular({
   ctx,
   params,
@@ -48,7 +48,6 @@ export async function fitTabular({
       step,
       data: tabularBatches(plan, encodeRows(plan, data.table, data.rows), targets),
       ...course,
-      extraFeeds: noiseFeeds(params, ctx.rng),
       ...(valid && evaluator
         ? {
             validation: {

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from '@strata/graph';
-import { activate, dense, dropoutFrom, glorotUniform, kaimingUniform, type Activation } from '@strata/nn';
+import { activate, dense, dropout, glorotUniform, kaimingUniform, type Activation } from '@strata/nn';
 import type { NetworkParams } from './params.js';
 
 const ACTIVATION: Readonly<Record<NetworkParams['activation'], Activation>> = {
@@ -12,11 +12,8 @@ const ACTIVATION: Readonly<Record<NetworkParams['activation'], Activation>> = {
 
 export type Architecture = Pick<NetworkParams, 'hidden_layer_sizes' | 'activation' | 'dropout'>;
 
-/** Name of the noise input of a hidden layer's dropout. */
-export const noiseInput = (layer: number): string => `noise_${layer}`;
-
 /**
- * Multi-layer perceptron: features [N, width] → [N, units]. With `training`, each hidden layer takes its dropout noise [N, size] as an input.
+ * Multi-layer perceptron: features [N, width] → [N, units]. With `training`, each hidden layer is followed by dropout.
  */
 export function perceptron(
   b: GraphBuilder,
@@ -29,7 +26,7 @@ export function perceptron(
   let x = features;
   sizes.forEach((size, i) => {
     x = activate(b, dense(b, x, { units: size, name: `hidden_${i}`, init }), ACTIVATION[activation]);
-    if (training && rate > 0) x = dropoutFrom(b, x, b.input(noiseInput(i), 'float32', ['N', size]), rate);
+    if (training) x = dropout(b, x, { name: `dropout_${i}`, rate });
   });
   return dense(b, x, { units, name: 'output' });
 }

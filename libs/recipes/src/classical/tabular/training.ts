@@ -1,4 +1,4 @@
-import { StrataError, type Rng } from '@strata/kernel';
+import { StrataError } from '@strata/kernel';
 import type { Tensor } from '@strata/runtime';
 import {
   adamw,
@@ -6,12 +6,10 @@ import {
   gatherRows,
   schedule,
   sgd,
-  uniformNoise,
   type Batches,
   type FitOptions,
   type Optimizer,
 } from '@strata/training';
-import { noiseInput } from './network.js';
 import type { NetworkParams } from './params.js';
 import type { EncodedRows, TabularPlan } from './plan.js';
 
@@ -69,16 +67,6 @@ export function tabularBatches(
       ...(plan.categorical.length ? { codes: gatherIds(data.codes, plan.categorical.length, rows) } : {}),
       ...targets(rows),
     }),
-  };
-}
-
-/** Dropout noise of each hidden layer, a function of the step. */
-export function noiseFeeds(p: NetworkParams, rng: Rng): NonNullable<FitOptions['extraFeeds']> {
-  const noise = rng.fork('dropout');
-  return (step, rows) => {
-    if (p.dropout === 0) return {};
-    const draw = noise.fork(`step ${step}`);
-    return Object.fromEntries(p.hidden_layer_sizes.map((size, i) => [noiseInput(i), uniformNoise(draw, [rows, size])]));
   };
 }
 

@@ -1,5 +1,5 @@
 import { GraphBuilder, tensor, tensorOf, type Graph, type Initializer, type Value } from '@strata/graph';
-import { activate, crossEntropy, dense, dropoutFrom, embedding, kaimingUniform } from '@strata/nn';
+import { activate, crossEntropy, dense, dropout, embedding, kaimingUniform } from '@strata/nn';
 import { classifierOutputs } from '../../shared/classifier-outputs.js';
 
 export interface TextModel {
@@ -38,9 +38,6 @@ export function vocabularyOf(texts: readonly Int32Array[], buckets: number, minD
   return { rows, idf: Float32Array.from(idf) };
 }
 
-/** Input with the dropout noise of the averaged embedding, [N, embeddingDim]. */
-export const NOISE = 'noise';
-
 /** U(−1/dim, 1/dim), as fastText begins. */
 const tableInit: Initializer = (dims, dtype, rng) => {
   const bound = 1 / (dims.at(-1) ?? 1);
@@ -76,8 +73,7 @@ function bag(b: GraphBuilder, ids: Value, { vocabulary, embeddingDim }: TextMode
 /** Logits [N, C] of a linear layer or small perceptron over the bag. */
 function logitsOf(b: GraphBuilder, model: TextModel, training: boolean): Value {
   let x = bag(b, b.input('ids', 'int64', ['N', 'L']), model);
-  if (training && model.dropout > 0)
-    x = dropoutFrom(b, x, b.input(NOISE, 'float32', ['N', model.embeddingDim]), model.dropout);
+  if (training) x = dropout(b, x, { name: 'dropout', rate: model.dropout });
   model.hidden.forEach((units, i) => {
     x = activate(b, dense(b, x, { units, name: `hidden_${i}`, init: kaimingUniform }), 'relu');
   });

@@ -2,7 +2,7 @@ import type { HashedNgrams, JobContext } from '@strata/contracts';
 import { hashNgrams, loadColumns, padIds, textsOf, trainTestSplit } from '@strata/data';
 import { parameterCount } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
-import { createSession, float32Of, tensor, type Tensor } from '@strata/runtime';
+import { createSession, float32Of, tensor } from '@strata/runtime';
 import {
   accuracy,
   adamw,
@@ -15,7 +15,6 @@ import {
   logLoss,
   phases,
   schedule,
-  uniformNoise,
   type Batches,
   type FitContext,
   type FitResult,
@@ -25,7 +24,7 @@ import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { balancedWeights, classesOf } from '../../shared/classes.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
 import type { TextClassifierParams } from './params.js';
-import { NOISE, textExport, textLoss, vocabularyOf, type TextModel } from './text-classifier.model.js';
+import { textExport, textLoss, vocabularyOf, type TextModel } from './text-classifier.model.js';
 
 /** Texts as ids of their n-grams, with their class. */
 interface Labelled {
@@ -217,7 +216,6 @@ async function train(
 ): Promise<FitResult> {
   const n = model.classes.length;
   const batches = Math.ceil(data.ids.length / p.batch_size);
-  const noise = ctx.rng.fork('dropout');
   const evaluator =
     valid && (await createEvaluator(textExport(model), { threads: ctx.threads, device: ctx.device.kind }));
   try {
@@ -228,8 +226,6 @@ async function train(
       epochs: p.epochs ?? Math.min(EPOCHS[1], Math.max(EPOCHS[0], Math.ceil(STEPS / batches))),
       batchSize: p.batch_size,
       schedule: schedule({ kind: p.lr_scheduler, learningRate: p.learning_rate }),
-      extraFeeds: (at, rows): Readonly<Record<string, Tensor>> =>
-        p.dropout === 0 ? {} : { [NOISE]: uniformNoise(noise.fork(`step ${at}`), [rows, p.embedding_dim]) },
       ...(valid && evaluator
         ? {
             validation: {
