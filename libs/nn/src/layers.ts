@@ -96,19 +96,6 @@ export function dropout(
   return b.op.Mul(x, x.dtype === 'float32' ? mask : b.op.Cast(mask, x.dtype));
 }
 
-/**
- * Inverted dropout (Srivastava et al. 2014) from noise of the caller: elements whose `noise` lies below `rate` become 0, the others are divided by 1 - rate. `noise` is a graph input of the
- * shape of `x` (or one that broadcasts to it) with uniform numbers in [0, 1) from the job's seeded stream, so a resumed run draws what the first would have drawn.
- * For evaluation build the graph without it.
- */
-export function dropoutFrom(b: GraphBuilder, x: Value, noise: Value, rate: number): Value {
-  if (!(rate >= 0 && rate < 1))
-    throw new StrataError('invalid_graph', `the dropout rate must be in [0, 1), not ${rate}`);
-  if (rate === 0) return x;
-  const keep = b.op.GreaterOrEqual(noise, b.scalar(rate, noise.dtype));
-  return b.op.Where(keep, b.op.Mul(x, b.scalar(1 / (1 - rate), x.dtype)), b.scalar(0, x.dtype));
-}
-
 export const ACTIVATIONS = [
   'relu',
   'leaky_relu',

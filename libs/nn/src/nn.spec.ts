@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { GraphBuilder, toNumbers, verify } from '@strata/graph';
 import { createRng } from '@strata/kernel';
 import { glorotUniform, kaimingUniform, normal, ones, zeros } from './init.js';
-import { ACTIVATIONS, activate, dense, dropoutFrom, embeddingBag } from './layers.js';
+import { ACTIVATIONS, activate, dense, dropout, embeddingBag } from './layers.js';
 import { crossEntropy } from './losses-cross-entropy.js';
 
 const variance = (v: readonly number[]): number => {
@@ -54,8 +54,8 @@ describe('layers', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', ['N', 'D']);
     expect(() => dense(b, x, { units: 3, name: 'head' })).toThrow('head needs a last size that is a number');
-    expect(() => dropoutFrom(b, x, x, 1)).toThrow('must be in [0, 1)');
-    expect(dropoutFrom(b, x, x, 0)).toBe(x);
+    expect(() => dropout(b, x, { name: 'd', rate: 1 })).toThrow('must be in [0, 1)');
+    expect(dropout(b, x, { name: 'd', rate: 0 })).toBe(x);
     expect(() => crossEntropy(b, x, b.input('t', 'int64', ['N']))).toThrow('known number of classes');
     const logits = b.input('z', 'float32', ['N', 3]);
     expect(() => crossEntropy(b, logits, b.value('t'), { classWeights: [1, 2] })).toThrow(
