@@ -3,7 +3,8 @@ import type { Component } from './types.js';
 
 /** Characters that a pattern of JavaScript's `u` mode may escape. */
 const SYNTAX = new Set('^$\\.*+?()[]{}|/');
-const QUANTIFIED = new Set(['?', '*', '+', '}']);
+/** What stands before the + of a possessive quantifier. */
+const QUANTIFIER = /(?:(?<!\\)(?:\\\\)*[?*+]|\{\d+(?:,\d*)?\})$/;
 
 /**
  * A pattern written for Oniguruma (what tokenizer files hold) as one for JavaScript: `\s` is Unicode's White_Space, `\w` letters, marks, digits and connectors; possessive
@@ -51,7 +52,7 @@ export function translatePattern(pattern: string): string {
       continue;
     }
     // the + of a possessive quantifier
-    if (c === '+' && QUANTIFIED.has(pattern[i - 1] ?? '') && pattern[i - 2] !== '\\') continue;
+    if (c === '+' && QUANTIFIER.test(out)) continue;
     if (c === '(' && pattern.startsWith('(?>', i)) {
       out += '(?:';
       i += 2;
