@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   GraphBuilder,
+  capturedNames,
   differentiate,
   eliminateDeadCode,
   gradientName,
@@ -81,7 +82,7 @@ function build(sample: OpSample, sizes: Sizes, as: 'operator' | 'reference', sin
 /** Only the outputs that are named, and what they need. */
 function only(graph: Graph, keep: (output: string) => boolean): Graph {
   const small = eliminateDeadCode({ ...graph, outputs: graph.outputs.filter((o) => keep(o.name)) });
-  const used = new Set(small.nodes.flatMap((n) => n.inputs));
+  const used = new Set(small.nodes.flatMap((n) => [...n.inputs, ...capturedNames(n)]));
   return {
     ...small,
     inputs: small.inputs.filter((i) => used.has(i.name) || small.outputs.some((o) => o.name === i.name)),
@@ -132,7 +133,7 @@ function wrtOf(sample: OpSample, rule: OpRule): string[] {
   // an input that serves for its shape alone has no way to the loss
   return floats.filter(
     (name) =>
-      graph.nodes.some((n) => n.inputs.includes(name) && n.op !== 'Shape') &&
+      graph.nodes.some((n) => [...n.inputs, ...capturedNames(n)].includes(name) && n.op !== 'Shape') &&
       graph.outputs.some((o) => o.name === 'loss'),
   );
 }

@@ -9,7 +9,7 @@ export function steadyTypes(
   round: (states: readonly TensorType[]) => readonly (TensorType | undefined)[],
   node: string,
 ): readonly TensorType[] {
-  let states = initial;
+  let states: readonly TensorType[] = initial.map(({ dtype, shape }) => ({ dtype, shape }));
   // each pass opens at least one size, or nothing changes any more
   for (let i = 0; i < 8; i++) {
     const next = round(states);

@@ -42,6 +42,9 @@ export interface RecurrentOptions {
   readonly activations?: readonly string[];
 }
 
+/** Makes a subgraph. */
+export type Fill = (b: { readonly op: OpFunctions }, ...inputs: Value[]) => readonly Value[];
+
 type Unary = (x: Value) => Value;
 type Binary = (a: Value, b: Value) => Value;
 type Variadic = (...inputs: [Value, ...Value[]]) => Value;
@@ -194,6 +197,17 @@ export interface OpFunctions {
   ScatterND: (data: Value, indices: Value, updates: Value, options?: { reduction?: 'none' | 'add' }) => Value;
   OneHot: (indices: Value, depth: Value | number, values: Value, options?: AxisOption) => Value;
   NonZero: Unary;
+  // control flow; what is used of the enclosing graph needs no mention
+  If: (condition: Value, yes: Fill, no: Fill) => Value[];
+  /** Rounds over axis 0 of the sequences: `fill` gets the states and a row of each, and gives the next states and rows to keep. [last states, kept rows]. */
+  Scan: (states: readonly Value[], sequences: readonly Value[], fill: Fill, options?: { reverse?: boolean }) => Value[];
+  /** Rounds while a condition holds: `fill` gets the round's number, the condition and the states, and gives condition, states and rows to keep. */
+  Loop: (
+    rounds: Value | number | undefined,
+    condition: Value | undefined,
+    states: readonly Value[],
+    fill: (b: { readonly op: OpFunctions }, round: Value, going: Value, ...states: Value[]) => readonly Value[],
+  ) => Value[];
   // constants
   Constant: (value: TensorData) => Value;
   ConstantOfShape: (shape: Value, value: TensorData) => Value;

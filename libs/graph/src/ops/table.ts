@@ -117,6 +117,9 @@ import { Hardmax } from './hardmax.js';
 import { Tile } from './tile.js';
 import { Trilu } from './trilu.js';
 import { EyeLike } from './eye-like.js';
+import { If } from './if.js';
+import { Loop } from './loop.js';
+import { Scan } from './scan.js';
 import { Where } from './where.js';
 import { Xor } from './xor.js';
 import type { OpRule, OpSample } from './rule.js';
@@ -234,6 +237,9 @@ export const OPS: { readonly [K in OpName]: OpRule<K> } = {
   ScatterND,
   OneHot,
   NonZero,
+  If,
+  Scan,
+  Loop,
   Constant,
   ConstantOfShape,
   Range,
