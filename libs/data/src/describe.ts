@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { ColumnType, CreateDataset, DatasetFormat } from '@strata/contracts';
 import { isStrataError, StrataError } from '@strata/kernel';
 import { notANumber } from './columns.js';
+import { CONLL_COLUMNS, conllFormat } from './conll.js';
 import { ColumnStats } from './infer.js';
 import { readObjects, readRows, type RowFormat } from './rows.js';
 import { hasHeader, looksLikeJson, sniffDialect } from './sniff.js';
@@ -113,6 +114,24 @@ function typeOf(stats: ColumnStats, declared: ColumnType | undefined, name: stri
   return stats.type();
 }
 
+/** Formats whose columns and types are always the same. @throws StrataError `empty_data`, `invalid_data` */
+async function describeFixed(
+  path: string,
+  name: string,
+  format: RowFormat,
+  columns: readonly { readonly name: string; readonly type: ColumnType }[],
+  signal: AbortSignal | undefined,
+): Promise<DatasetFormat> {
+  const stats = await scan(path, name, format, signal);
+  const rows = stats[0]?.rows ?? 0;
+  if (rows === 0) throw new StrataError('empty_data', `${name} holds no rows.`, { where: { file: name } });
+  return {
+    ...format,
+    columns: stats.map((s, i) => s.describe(columns[i]?.type ?? 'text')),
+    rows,
+  };
+}
+
 /**
  * Reads the whole file once or twice and says how to read it and what is in it: delimiter, quoting, header, column types, missing values, statistics.
  * Unpacks gzip. A marker such as `-` or `unknown` that stands alone in an otherwise numeric column is added to the missing values.
@@ -122,6 +141,8 @@ function typeOf(stats: ColumnStats, declared: ColumnType | undefined, name: stri
 export async function describeFile(path: string, options: DescribeOptions = {}): Promise<DatasetFormat> {
   const name = options.name ?? basename(path);
   const wanted = options.format ?? 'auto';
+  if (wanted === 'conll' || (wanted === 'auto' && /\.conll(\.gz)?$/iu.test(name)))
+    return describeFixed(path, name, conllFormat, CONLL_COLUMNS, options.signal);
   const json = wanted === 'jsonl' || (wanted === 'auto' && (await looksLikeJson(path, name)));
   const readings = await (json ? jsonlFormat : csvFormat)(path, name, options);
   let { format, stats } = await scanAny(path, name, readings, options.signal);

@@ -9,6 +9,7 @@ export {
   type TableColumn,
   type TextColumn,
 } from './columns.js';
+export { CONLL_COLUMNS, readConll } from './conll.js';
 export { describeFile, type DescribeOptions } from './describe.js';
 export { hashNgrams, hashNgramsBatch, normaliseText, padIds, tokens, type NgramBatch } from './ngrams.js';
 export { readObjects, readRows, type ReadOptions, type RowBatch, type RowFormat } from './rows.js';

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { CsvError, parse } from 'csv-parse';
 import type { DatasetFormat } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
+import { readConll } from './conll.js';
 import { openText } from './open.js';
 import { missingSet, type Cell } from './values.js';
 
@@ -159,6 +160,10 @@ export async function* readRows(path: string, format: RowFormat, options: ReadOp
   const name = options.name ?? basename(path);
   const missing = missingSet(format);
   let start = 0;
+  if (format.format === 'conll') {
+    yield* readConll(path, options);
+    return;
+  }
   if (format.format === 'jsonl') {
     const names = format.columns.map((c) => c.name);
     for await (const objects of readObjects(path, options)) {
