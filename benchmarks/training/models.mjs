@@ -1,5 +1,5 @@
 // The models of peer.py in Strata, each with one batch.
-import { bert, crossEntropy, dense, gpt, lmHead, mlmHead } from '@strata/nn';
+import { bert, crossEntropy, dense, gpt, lmHead, lstm, mlmHead } from '@strata/nn';
 import { createRng } from '@strata/kernel';
 import { tensor } from '@strata/runtime';
 import { adam, buildTrainStep } from '@strata/training';
@@ -51,6 +51,13 @@ const MODELS = {
       let x = b.input('x', 'float32', [128, 784]);
       for (const [i, units] of [1024, 1024].entries()) x = b.op.Relu(dense(b, x, { name: `hidden_${i}`, units }));
       return crossEntropy(b, dense(b, x, { name: 'output', units: 10 }), b.input('labels', 'int64', [128]));
+    },
+  }),
+  lstm: () => ({
+    feeds: { x: floats(32, 64, 128), labels: ids(10, 32) },
+    build(b) {
+      const last = lstm(b, b.input('x', 'float32', [32, 64, 128]), { name: 'lstm', units: 256, training: true }).last();
+      return crossEntropy(b, dense(b, last, { name: 'head', units: 10 }), b.input('labels', 'int64', [32]));
     },
   }),
 };

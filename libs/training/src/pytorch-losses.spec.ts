@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { GraphBuilder, Value } from '@strata/graph';
 import { createRng } from '@strata/kernel';
-import { bert, crossEntropy, dense, gpt, lmHead } from '@strata/nn';
+import { bert, crossEntropy, dense, gpt, lmHead, lstm, recurrentFromPyTorch } from '@strata/nn';
 import { tensor, type Tensor } from '@strata/runtime';
-import { adamw, sgd } from './optimizer.js';
+import { adam, adamw, sgd } from './optimizer.js';
 import { buildTrainStep, type TrainStepOptions } from './step.js';
 import { createTrainer, initialWeights, type Weights } from './trainer.js';
 
@@ -41,7 +41,7 @@ const integers = (seed: number, shape: readonly number[], below: number): Tensor
   );
 
 /** PyTorch's parameters by its names. */
-function parametersOf({ parameters }: Fixture): Map<string, { shape: readonly number[]; values: number[] }> {
+function parametersOf({ parameters }: Fixture): Theirs {
   return new Map(
     Object.entries(parameters).map(([name, shape], i) => {
       const scale = 1 / Math.sqrt(count(shape.slice(1)));
@@ -59,10 +59,13 @@ function transposed(values: readonly number[], [rows = 0, columns = 0]: readonly
   return Array.from({ length: rows * columns }, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)] ?? NaN);
 }
 
+type Theirs = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>;
+
 interface Case {
   readonly model: (b: GraphBuilder) => Value;
-  /** Our name of each of PyTorch's parameters; `T` in front: transposed. */
+  /** Our name of each of PyTorch's parameters; `T` in front: transposed. Those that are absent are converted. */
   readonly names: Readonly<Record<string, string>>;
+  readonly converted?: (theirs: Theirs) => Readonly<Record<string, ArrayLike<number>>>;
   readonly batch: (seed: number) => Readonly<Record<string, Tensor>>;
   readonly options: TrainStepOptions;
   readonly learningRate: number;
@@ -128,6 +131,27 @@ const CASES: Readonly<Record<string, Case>> = {
     options: { optimizer: sgd({ momentum: 0.9 }) },
     learningRate: 0.1,
   },
+  lstm: {
+    model: (b) => {
+      const last = lstm(b, b.input('x', 'float32', ['N', 9, 6]), { name: 'lstm', units: 12, training: true }).last();
+      return loss(b, dense(b, last, { name: 'head', units: 4 }), b.input('labels', 'int64', ['N']));
+    },
+    names: { 'head.weight': 'Thead/weight', 'head.bias': 'head/bias' },
+    converted: (theirs) => {
+      const { W, R, B } = recurrentFromPyTorch('lstm', 12, [
+        {
+          weight_ih: valuesOf(theirs, 'lstm.weight_ih_l0'),
+          weight_hh: valuesOf(theirs, 'lstm.weight_hh_l0'),
+          bias_ih: valuesOf(theirs, 'lstm.bias_ih_l0'),
+          bias_hh: valuesOf(theirs, 'lstm.bias_hh_l0'),
+        },
+      ]);
+      return { 'lstm/layer_0/W': W, 'lstm/layer_0/R': R, 'lstm/layer_0/B': B };
+    },
+    batch: (seed) => ({ x: floats(seed, [8, 9, 6]), labels: integers(seed + 1, [8], 4) }),
+    options: { optimizer: adam() },
+    learningRate: 0.01,
+  },
   bert: {
     model: (b) => {
       const [ids, labels] = inputs(b);
@@ -155,20 +179,32 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
+const valuesOf = (theirs: Theirs, name: string): readonly number[] => {
+  const p = theirs.get(name);
+  if (!p) throw new Error(`the fixture has no parameter "${name}"`);
+  return p.values;
+};
+
 /** Largest |ours − theirs| / |theirs| over the steps. */
-async function distance(name: string, { model, names, batch, options, learningRate }: Case): Promise<number> {
+async function distance(
+  name: string,
+  { model, names, converted, batch, options, learningRate }: Case,
+): Promise<number> {
   const fixture = fixtures[name];
   if (!fixture) throw new Error(`the fixture has no model "${name}"`);
   const step = buildTrainStep(model, options);
   const theirs = parametersOf(fixture);
   const given: Record<string, Tensor<'float32'>> = {};
+  const give = (ours: string, values: ArrayLike<number>): void => {
+    const p = step.parameters.find((x) => x.name === ours);
+    if (!p) throw new Error(`no parameter "${ours}" among ${step.parameters.map((x) => x.name).join(', ')}`);
+    given[p.name] = tensor.float32(Float32Array.from(values), p.shape);
+  };
   for (const [theirName, { shape, values }] of theirs) {
     const ours = names[theirName];
-    if (!ours) throw new Error(`no name of ours for "${theirName}"`);
-    const p = step.parameters.find((x) => x.name === ours.replace(/^T/, ''));
-    if (!p) throw new Error(`no parameter "${ours}" among ${step.parameters.map((x) => x.name).join(', ')}`);
-    given[p.name] = tensor.float32(ours.startsWith('T') ? transposed(values, shape) : values, p.shape);
+    if (ours) give(ours.replace(/^T/, ''), ours.startsWith('T') ? transposed(values, shape) : values);
   }
+  for (const [ours, values] of Object.entries(converted?.(theirs) ?? {})) give(ours, values);
   expect(Object.keys(given).sort()).toEqual(step.parameters.map((p) => p.name).sort());
   const weights: Weights = { ...initialWeights(step, createRng(1)), ...given };
   const trainer = await createTrainer(step, weights, { threads: 1 });
