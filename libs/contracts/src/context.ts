@@ -72,7 +72,7 @@ export interface JobContext {
    * To be called after a step, when the state is whole: throws when the job was cancelled; when a pause was asked for it saves what `state` gives and ends
    * the process's work by throwing PauseSignal. Lets the event loop turn, so that messages come in.
    */
-  step(state: () => Checkpoint): Promise<void>;
+  step(state: () => Checkpoint | Promise<Checkpoint>): Promise<void>;
   /** Scratch folder of this attempt, removed afterwards. */
   readonly workDir: string;
   readonly device: Device;

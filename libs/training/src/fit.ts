@@ -163,11 +163,14 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       warnAboutMachine(ctx, stored.state['machine'], machine);
       ctx.log.info({ step: state.step, epoch: state.epoch + 1 }, 'going on from a checkpoint');
     }
-    const snapshot = (): Checkpoint => ({
-      step: state.step,
-      state: { fit: structuredClone(state), shape, machine },
-      tensors: { ...trainer.save(), ...(best ? bestTensors(best) : {}) },
-    });
+    const snapshot = async (): Promise<Checkpoint> => {
+      await trainer.sync();
+      return {
+        step: state.step,
+        state: { fit: structuredClone(state), shape, machine },
+        tensors: { ...trainer.save(), ...(best ? bestTensors(best) : {}) },
+      };
+    };
 
     const began = performance.now();
     const firstStep = state.step;
@@ -211,13 +214,16 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         order = epochOrder(orderRng, data.rows, state.epoch);
       }
       const { validateEvery } = options;
-      if (state.step === total || (validateEvery === undefined ? epochEnds : state.step % validateEvery === 0))
+      if (state.step === total || (validateEvery === undefined ? epochEnds : state.step % validateEvery === 0)) {
+        await trainer.sync();
         best = await validate(options, state, total, trainer.weights(), best);
+      }
       const perStep = (performance.now() - began) / 1000 / (state.step - firstStep);
       ctx.progress({ step: state.step, total, eta_s: perStep * (total - state.step) });
       await ctx.step(snapshot);
-      if (ctx.checkpoint.due()) await ctx.checkpoint.save(snapshot());
+      if (ctx.checkpoint.due()) await ctx.checkpoint.save(await snapshot());
     }
+    await trainer.sync();
     const weights = best ?? copyOf(trainer.weights());
     checkFinite(weights, state);
     return {

@@ -68,7 +68,7 @@ export async function phases(ctx: FitContext): Promise<Phases> {
       },
       step: (state) => {
         counted();
-        return ctx.step(() => wrap(state()));
+        return ctx.step(async () => wrap(await state()));
       },
     };
   };

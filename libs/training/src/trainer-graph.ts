@@ -1,8 +1,9 @@
 import type { Graph } from '@strata/graph';
-import { openGraph, zeros, type Session, type Tensor } from '@strata/runtime';
+import { zeros, type Session, type Tensor } from '@strata/runtime';
 import { createRandomSource } from './random.js';
 import { gradientScale, scalarsOf, scalesGradients, updateGroups } from './stages.js';
-import { EMA, frozenGraph, nextName, stateName, type TrainStep } from './step.js';
+import { createState } from './state-tensors.js';
+import { EMA, frozenGraph, stateName, type TrainStep } from './step.js';
 import type { Feeds, Trainer, TrainerOptions, Weights } from './trainer.js';
 import { createLedger, restoreSlots, saveSlots } from './trainer-state.js';
 import {
@@ -20,40 +21,13 @@ import {
 
 type Floats = Tensor<'float32'>;
 
-/** Two tensors for each name, that change places when the second has been written. */
-class Pairs {
-  private readonly now = new Map<string, Floats>();
-  private readonly next = new Map<string, Floats>();
-  add(name: string, first: Floats): void {
-    this.now.set(name, first);
-    this.next.set(name, zeros('float32', first.dims));
-  }
-  get(name: string): Floats {
-    return this.now.get(name) as Floats;
-  }
-  /** Adds the tensors of these names to what a run is fed and writes. */
-  bind(names: Iterable<string>, feeds: Record<string, Tensor>, outputs: Record<string, Tensor>): void {
-    for (const n of names) {
-      feeds[n] = this.now.get(n) as Floats;
-      outputs[nextName(n)] = this.next.get(n) as Floats;
-    }
-  }
-  swap(names: Iterable<string>): void {
-    for (const n of names) {
-      const old = this.now.get(n) as Floats;
-      this.now.set(n, this.next.get(n) as Floats);
-      this.next.set(n, old);
-    }
-  }
-}
-
 /**
  * A trainer whose updates are nodes of the graph, for devices whose memory the program does not share. A step of one batch is one run; micro-batches and loss scaling take two graphs, one that sums
  * gradients and one that updates.
  */
 export async function createGraphTrainer(step: TrainStep, initial: Weights, options: TrainerOptions): Promise<Trainer> {
   const { settings } = step;
-  const pairs = new Pairs();
+  const pairs = createState(options);
   for (const p of step.parameters) {
     const first = initial[p.name] as Floats;
     pairs.add(p.name, copyOf(first));
@@ -69,13 +43,16 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
 
   const forward = frozenGraph(step, initial);
   const sessions = new Map<string, Promise<Session>>();
-  const session = (kind: string, graph: () => Graph): Promise<Session> => {
+  const session = (kind: string, changed: readonly string[], graph: () => Graph): Promise<Session> => {
     let s = sessions.get(kind);
-    if (!s) sessions.set(kind, (s = openGraph(graph(), { ...options, preallocated: true })));
+    if (!s) sessions.set(kind, (s = pairs.open(graph(), changed)));
     return s;
   };
+  const changing = [...step.changing];
+  const weightNames = step.parameters.map((p) => p.name);
+  const whole = (): Promise<Session> => session('step', [...changing, ...updated], () => wholeStepGraph(step, forward));
   const simple = settings.lossScale === undefined;
-  if (simple) await session('step', () => wholeStepGraph(step, forward));
+  if (simple) await whole();
   const random = await createRandomSource(step.randoms, step.graph.inputs, options.seed ?? 0);
   const ledger = createLedger(step);
   const scalarNames = groupScalars(step);
@@ -83,15 +60,11 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
   const normTensor = zeros('float32', []);
   let norm: number | undefined;
 
-  /** Feeds and outputs of forward and backward. */
-  function passes(feeds: Feeds, t: number, micro: number): [Record<string, Tensor>, Record<string, Tensor>] {
+  /** What forward and backward are fed besides the state. */
+  function batchFeeds(feeds: Feeds, t: number, micro: number): Record<string, Tensor> {
     const all: Record<string, Tensor> = { ...feeds, ...random.draw(feeds, t, micro) };
-    const outputs: Record<string, Tensor> = { [step.loss]: loss };
-    for (const p of step.parameters) all[p.name] = pairs.get(p.name);
-    for (const n of fixedBuffers) all[n] = pairs.get(n);
-    pairs.bind(step.changing, all, outputs);
     if (step.scale) all[step.scale] = number(ledger.scale());
-    return [all, outputs];
+    return all;
   }
   function scalarFeeds(t: number, learningRate: number): Record<string, Tensor> {
     const feeds: Record<string, Tensor> = {};
@@ -103,12 +76,10 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
   }
 
   async function single(feeds: Feeds, t: number, learningRate: number): Promise<number> {
-    const [all, outputs] = passes(feeds, t, 0);
-    pairs.bind(updated, all, outputs);
+    const outputs: Record<string, Tensor> = { [step.loss]: loss };
     if (settings.clipNorm !== undefined) outputs[NORM] = normTensor;
-    const s = await session('step', () => wholeStepGraph(step, forward));
-    await s.run({ ...all, ...scalarFeeds(t, learningRate) }, outputs);
-    pairs.swap([...step.changing, ...updated]);
+    const all = { ...batchFeeds(feeds, t, 0), ...scalarFeeds(t, learningRate) };
+    await pairs.run(await whole(), all, fixedBuffers, [...changing, ...updated], outputs);
     norm = settings.clipNorm === undefined ? undefined : (normTensor.data[0] as number);
     return loss.data[0] as number;
   }
@@ -123,13 +94,12 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
       const name = sumName(p.name);
       pairs.add(name, zeros('float32', p.shape));
     }
-    const s = await session('accumulate', () => accumulateGraph(step, forward));
+    const changed = [...changing, ...sums];
+    const s = await session('accumulate', changed, () => accumulateGraph(step, forward));
     let mean = 0;
     for (const [i, feeds] of batches.entries()) {
-      const [all, outputs] = passes(feeds, t, i);
-      pairs.bind(sums, all, outputs);
-      await s.run({ ...all, [SHARE]: number(share(i)) }, { ...outputs, [NORM]: normTensor });
-      pairs.swap([...step.changing, ...sums]);
+      const all = { ...batchFeeds(feeds, t, i), [SHARE]: number(share(i)) };
+      await pairs.run(s, all, [...weightNames, ...fixedBuffers], changed, { [step.loss]: loss, [NORM]: normTensor });
       mean += (loss.data[0] as number) * share(i);
     }
     const raw = normTensor.data[0] as number;
@@ -138,12 +108,8 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
     const finite = simple || Number.isFinite(raw);
     if (finite) {
       const all: Record<string, Tensor> = scalarFeeds(ledger.update(t), rate);
-      const outputs: Record<string, Tensor> = {};
-      for (const n of sums) all[n] = pairs.get(n);
       if (scalesGradients(settings)) all[GRADIENT_SCALE] = number(gradientScale(settings, raw, ledger.scale()));
-      pairs.bind(updated, all, outputs);
-      await (await session('update', () => updateOnlyGraph(step))).run(all, outputs);
-      pairs.swap(updated);
+      await pairs.run(await session('update', updated, () => updateOnlyGraph(step)), all, sums, updated, {});
     }
     ledger.settle(finite);
     return mean;
@@ -167,8 +133,10 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
         ? undefined
         : { ...Object.fromEntries(step.parameters.map((p) => [p.name, pairs.get(stateName(p.name, EMA))])), ...rest() },
     save: () => ({ ...saveSlots(step, tensorOf), ...ledger.save() }),
+    sync: () => pairs.sync(),
     restore(stored) {
       restoreSlots(step, tensorOf, stored);
+      pairs.written();
       ledger.restore(stored);
     },
     firstNonFinite: () => step.parameters.find((p) => !pairs.get(p.name).data.every(Number.isFinite))?.name,
@@ -176,6 +144,7 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
     lossScale: () => ledger.scale(),
     skipped: () => ledger.skipped(),
     async release() {
+      pairs.release();
       for (const s of sessions.values()) await (await s).release();
     },
   };

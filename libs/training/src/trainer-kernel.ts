@@ -205,6 +205,7 @@ export async function createKernelTrainer(
       ledger.settle(finite);
       return mean;
     },
+    sync: () => Promise.resolve(),
     weights: () => named(parameters),
     averaged: () => (settings.ema === undefined ? undefined : named(averages)),
     save: () => ({ ...saveSlots(step, tensorOf), ...ledger.save() }),

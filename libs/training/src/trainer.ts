@@ -43,6 +43,10 @@ export interface Trainer {
    * 1) when they count differently, for example by their rows. `t` counts steps from 1. Random inputs are drawn here.
    */
   step(feeds: Feeds | readonly Feeds[], t: number, learningRate: number, shares?: readonly number[]): Promise<number>;
+  /**
+   * Copies weights and state from the device's memory to the tensors that the functions below give: to be awaited before each of them. On a CPU there is nothing to do.
+   */
+  sync(): Promise<void>;
   /** Weights (trained and frozen) and buffers now, as views: the next step changes them. Copy what must last. */
   weights(): Weights;
   /** The same with the exponential moving averages of the trained weights; undefined when none are kept. */

@@ -164,7 +164,7 @@ export async function runLocally(recipe: RecipeDefinition, params: unknown, job:
       await turn();
       if (signal.aborted) throw new StrataError('job_cancelled', 'The job was cancelled.', { cause: signal.reason });
       if (job.onStep?.(steps) === 'pause') {
-        await saveCheckpoint(job.dir, state());
+        await saveCheckpoint(job.dir, await state());
         throw new PauseSignal();
       }
     },

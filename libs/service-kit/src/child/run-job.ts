@@ -58,7 +58,7 @@ export async function runJob(
         control.signal.throwIfAborted();
         const pause = control.pauseAsked();
         if (!pause && !checkpoint.due()) return;
-        const at = state();
+        const at = await state();
         await checkpoint.save(at);
         if (!pause) return;
         pausedAt = at.step;
