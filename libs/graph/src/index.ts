@@ -49,4 +49,7 @@ export type {
   ValueInfo,
 } from './types.js';
 export { capturedNames } from './uses.js';
+export { stopGradient, straightThrough } from './custom.js';
+export { plainGraph } from './ops/custom-gradient.js';
+export { expandCalls } from './expand.js';
 export { verify } from './verify.js';

@@ -10,6 +10,7 @@ import {
 } from './gen/onnx.js';
 import { isSymbolName } from './dims.js';
 import { DTYPE_TO_ONNX } from './onnx-types.js';
+import { plainGraph } from './ops/custom-gradient.js';
 import { toBytes } from './tensor.js';
 import type { Attr, Graph, Node, TensorData, ValueInfo } from './types.js';
 
@@ -127,10 +128,12 @@ function valueInfoProto(v: ValueInfo): ValueInfoProto {
   return {
     name: v.name,
     docString: '',
-    type: {
-      denotation: '',
-      value: { $case: 'tensorType', value: { elemType: DTYPE_TO_ONNX[v.dtype], shape: { dim } } },
-    },
+    type: v.undeclared
+      ? undefined
+      : {
+          denotation: '',
+          value: { $case: 'tensorType', value: { elemType: DTYPE_TO_ONNX[v.dtype], shape: { dim } } },
+        },
   };
 }
 
@@ -154,6 +157,7 @@ export const toOnnx = (graph: Graph, options: OnnxOptions = {}): Uint8Array => e
 
 /** As `toOnnx`; the constants named in `external` are not written but pointed to. */
 export function encode(graph: Graph, options: OnnxOptions, external?: ReadonlyMap<string, External>): Uint8Array {
+  const plain = plainGraph(graph);
   return ModelProto.encode({
     irVersion: BigInt(options.irVersion ?? 10),
     producerName: options.producer?.name ?? 'strata',
@@ -161,8 +165,8 @@ export function encode(graph: Graph, options: OnnxOptions, external?: ReadonlyMa
     domain: '',
     modelVersion: 0n,
     docString: '',
-    graph: graphProto(graph, external),
-    opsetImport: [['', graph.opset] as const, ...graph.domains].map(([domain, version]) => ({
+    graph: graphProto(plain, external),
+    opsetImport: [['', graph.opset] as const, ...plain.domains].map(([domain, version]) => ({
       domain,
       version: BigInt(version),
     })),

@@ -1,6 +1,7 @@
 import { optimizeGraph } from '../passes.js';
 import type { Graph } from '../types.js';
 import { columnSums } from './column-sums.js';
+import { customGradients } from './custom-gradients.js';
 import { logSoftmaxByParts } from './log-softmax-by-parts.js';
 import { pickedLogSoftmax } from './picked-log-softmax.js';
 import { plainProducts } from './plain-products.js';
@@ -20,6 +21,7 @@ export interface Lowering {
 
 /** All lowerings, in the order in which they run. Each is a file of this folder. */
 export const LOWERINGS: readonly Lowering[] = [
+  customGradients,
   plainProducts,
   logSoftmaxByParts,
   pickedLogSoftmax,

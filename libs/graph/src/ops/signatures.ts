@@ -208,6 +208,22 @@ export interface OpFunctions {
     states: readonly Value[],
     fill: (b: { readonly op: OpFunctions }, round: Value, going: Value, ...states: Value[]) => readonly Value[],
   ) => Value[];
+  /**
+   * A function whose gradient is given: `backward` gets inputs, outputs and the adjoints of the outputs, and gives the adjoints of the inputs (undefined: none). What either
+   * uses besides its inputs counts as constant. Exported models hold the function alone.
+   */
+  CustomGradient: (
+    inputs: readonly Value[],
+    forward: Fill,
+    backward: (
+      b: { readonly op: OpFunctions },
+      known: {
+        readonly inputs: readonly Value[];
+        readonly outputs: readonly Value[];
+        readonly grads: readonly Value[];
+      },
+    ) => readonly (Value | undefined)[],
+  ) => Value[];
   // constants
   Constant: (value: TensorData) => Value;
   ConstantOfShape: (shape: Value, value: TensorData) => Value;

@@ -120,6 +120,7 @@ import { EyeLike } from './eye-like.js';
 import { If } from './if.js';
 import { Loop } from './loop.js';
 import { Scan } from './scan.js';
+import { CustomGradient } from './custom-gradient.js';
 import { Where } from './where.js';
 import { Xor } from './xor.js';
 import type { OpRule, OpSample } from './rule.js';
@@ -239,6 +240,7 @@ export const OPS: { readonly [K in OpName]: OpRule<K> } = {
   NonZero,
   If,
   Scan,
+  CustomGradient,
   Loop,
   Constant,
   ConstantOfShape,
