@@ -2,9 +2,10 @@ import type { GraphBuilder, Value } from '@strata/graph';
 import { createRng } from '@strata/kernel';
 import { crossEntropy, dense, dropout, embedding, layerNorm } from '@strata/nn';
 import { tensor, type DeviceKind, type Tensor } from '@strata/runtime';
-import { adamw, sgd, type Optimizer } from '../optimizer.js';
+import { adamw, sgd } from '../optimizer.js';
 import { buildTrainStep, type StepSettings } from '../step.js';
 import { createTrainer, initialWeights } from '../trainer.js';
+import type { Optimizer } from '../update-rule.js';
 
 interface Model {
   readonly optimizer: Optimizer;
