@@ -41,6 +41,18 @@ export class Rewriter {
     }
   }
 
+  /** The characters of `text` in place of the units [start, end): character i comes from the source's character `index(i)` of that stretch. */
+  spread(text: string, start: number, end: number, index: (i: number) => number): void {
+    const places: number[] = [start];
+    for (const c of this.source.text.slice(start, end)) places.push((places.at(-1) ?? 0) + c.length);
+    const last = Math.max(0, places.length - 2);
+    let i = 0;
+    for (const c of text) {
+      const at = Math.min(last, Math.max(0, index(i++)));
+      this.put(c, places[at] ?? start, places[at + 1] ?? end);
+    }
+  }
+
   keep(start: number, end: number): void {
     const { source } = this;
     this.#text += source.text.slice(start, end);
@@ -75,17 +87,20 @@ export function mapCharacters(a: Aligned, map: (character: string) => string): A
   return changed.done();
 }
 
-/** Each match of a global pattern replaced by a fixed text. */
+/** Each match of a global pattern replaced by a fixed text, whose source is the last character of the match. */
 export function replaceAll(a: Aligned, pattern: RegExp, by: string): Aligned {
   let changed: Rewriter | undefined;
   let kept = 0;
   for (const m of a.text.matchAll(pattern)) {
     changed ??= new Rewriter(a);
     changed.keep(kept, m.index);
-    changed.put(by, m.index, m.index + m[0].length);
     kept = m.index + m[0].length;
+    changed.put(by, m[0] === '' ? kept : kept - lastLength(m[0]), kept);
   }
   if (!changed) return a;
   changed.keep(kept, a.text.length);
   return changed.done();
 }
+
+/** UTF-16 units of the last character. */
+const lastLength = (s: string): number => (/[\ud800-\udbff][\udc00-\udfff]$/.test(s) ? 2 : 1);

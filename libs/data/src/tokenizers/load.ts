@@ -67,7 +67,8 @@ export function loadTokenizer(source: string | TokenizerJson): Tokenizer {
   const model = modelOf(json.model);
   const normalize = normalizerOf(json.normalizer);
   const preTokenize = preTokenizerOf(json.pre_tokenizer);
-  const postProcess = postProcessorOf(json.post_processor);
+  const tokens = new Map<number, string>();
+  const postProcess = postProcessorOf(json.post_processor, (id) => tokens.get(id));
   const decodeTokens = decoderOf(json.decoder);
   const vocabulary = new Map(model.vocabulary);
   const special = new Set<number>();
@@ -75,7 +76,6 @@ export function loadTokenizer(source: string | TokenizerJson): Tokenizer {
     vocabulary.set(t.content, t.id);
     if (t.special) special.add(t.id);
   }
-  const tokens = new Map<number, string>();
   for (const [token, id] of model.vocabulary) tokens.set(id, token);
   for (const t of json.added_tokens) tokens.set(t.id, t.content);
   let vocabSize = 0;
@@ -115,7 +115,7 @@ export function loadTokenizer(source: string | TokenizerJson): Tokenizer {
         }
       }
     }
-    const done = postProcess({ ids, offsets }, text, options.addSpecialTokens ?? true);
+    const done = postProcess({ ids, offsets }, options.addSpecialTokens ?? true);
     return { ids: Int32Array.from(done.ids), offsets: Int32Array.from(done.offsets) };
   };
 

@@ -8,7 +8,7 @@ import type { Component } from './types.js';
 export type Normalize = (a: Aligned) => Aligned;
 
 /** A character with the marks and Hangul letters that may compose with it. */
-const CLUSTER = /[^][\p{M}ᅠ-ᇿ]*/gu;
+const CLUSTER = /[^][\p{M}\u1160-\u11ff\uff9e\uff9f]*/gu;
 
 function unicode(form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): Normalize {
   return (a) => {
@@ -17,8 +17,13 @@ function unicode(form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): Normalize {
     const out = new Rewriter(a);
     for (const m of a.text.matchAll(CLUSTER)) {
       const next = m[0].normalize(form);
-      if (next === m[0]) out.keep(m.index, m.index + m[0].length);
-      else out.put(next, m.index, m.index + m[0].length);
+      const end = m.index + m[0].length;
+      if (next === m[0]) out.keep(m.index, end);
+      else {
+        // the first character comes from the first, as the last from the last: what composes or falls apart stands at the front
+        const shift = [...m[0]].length - [...next].length;
+        out.spread(next, m.index, end, (i) => (i === 0 ? 0 : i + shift));
+      }
     }
     const done = out.done();
     if (done.text === whole) return done;
@@ -31,16 +36,21 @@ function unicode(form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): Normalize {
 
 const lower: Normalize = (a) => mapCharacters(a, (c) => c.toLowerCase());
 
-const MARK = /\p{Mn}/u;
-const stripMarks: Normalize = (a) => mapCharacters(a, (c) => (c > '\u02ff' && MARK.test(c) ? '' : c));
+const strip =
+  (marks: RegExp): Normalize =>
+  (a) =>
+    mapCharacters(a, (c) => (c > '\u02ff' && marks.test(c) ? '' : c));
+const stripMarks = strip(/\p{M}/u);
+const stripNonspacing = strip(/\p{Mn}/u);
 
 const SPACE = /\p{White_Space}/u;
 const OTHER = /\p{C}/u;
 const clean: Normalize = (a) =>
   mapCharacters(a, (c) => {
     if (c >= ' ' && c < '\u007f') return c;
-    if (SPACE.test(c)) return ' ';
-    return c === '\ufffd' || OTHER.test(c) ? '' : c;
+    if (c === '\t' || c === '\n' || c === '\r') return ' ';
+    if (c === '\ufffd' || OTHER.test(c)) return '';
+    return SPACE.test(c) ? ' ' : c;
   });
 
 /** The blocks that BERT sets apart as Chinese; the last but two begins where Hugging Face's code says, not where the block does. */
@@ -58,14 +68,14 @@ function bert(c: Component): Normalize {
   return sequence([
     ...(flag(c, 'clean_text', true) ? [clean] : []),
     ...(flag(c, 'handle_chinese_chars', true) ? [spaceChinese] : []),
-    ...(flag(c, 'strip_accents', lowercase) ? [unicode('NFD'), stripMarks] : []),
+    ...(flag(c, 'strip_accents', lowercase) ? [unicode('NFD'), stripNonspacing] : []),
     ...(lowercase ? [lower] : []),
   ]);
 }
 
 const LEADING = /^\p{White_Space}+/u;
 const TRAILING = /\p{White_Space}+$/u;
-function strip(left: boolean, right: boolean): Normalize {
+function trimmed(left: boolean, right: boolean): Normalize {
   return (a) => {
     const start = left ? (LEADING.exec(a.text)?.[0].length ?? 0) : 0;
     const end = a.text.length - (right ? (TRAILING.exec(a.text)?.[0].length ?? 0) : 0);
@@ -110,7 +120,7 @@ export function normalizerOf(c: Component | null): Normalize {
     case 'BertNormalizer':
       return bert(c as Component);
     case 'Strip':
-      return strip(flag(c as Component, 'strip_left', true), flag(c as Component, 'strip_right', true));
+      return trimmed(flag(c as Component, 'strip_left', true), flag(c as Component, 'strip_right', true));
     case 'Prepend':
       return prepend(text(c as Component, 'prepend'));
     case 'Replace': {

@@ -8,8 +8,8 @@ export interface Draft {
   readonly offsets: number[];
 }
 
-/** `added` says whether special tokens are wanted; `source` is the text as it came. */
-export type PostProcess = (draft: Draft, source: string, added: boolean) => Draft;
+/** `added` says whether special tokens are wanted. */
+export type PostProcess = (draft: Draft, added: boolean) => Draft;
 
 interface TemplatePiece {
   readonly SpecialToken?: { readonly id: string };
@@ -18,7 +18,7 @@ interface TemplatePiece {
 
 function around(before: readonly number[], after: readonly number[]): PostProcess {
   const nowhere = (n: number): number[] => new Array<number>(2 * n).fill(0);
-  return (draft, _source, added) =>
+  return (draft, added) =>
     added
       ? {
           ids: [...before, ...draft.ids, ...after],
@@ -49,28 +49,38 @@ function pairOf(c: Component, key: string): number {
   throw badTokenizer(`its post-processor needs "${key}" as a token and its id`, `post_processor.${key}`);
 }
 
-const BLANK = /\p{White_Space}/u;
-/** Leaves the white space at the ends of a token out of its offsets. */
-const trim: PostProcess = (draft, source) => {
-  const { ids, offsets } = draft;
-  const out = [...offsets];
-  for (let i = 0; i < ids.length; i++) {
-    let start = out[2 * i] as number;
-    let end = out[2 * i + 1] as number;
-    while (start < end && BLANK.test(source[start] as string)) start++;
-    while (end > start && BLANK.test(source[end - 1] as string)) end--;
-    out[2 * i] = start;
-    out[2 * i + 1] = end;
-  }
-  return { ids, offsets: out };
-};
+type TokenOf = (id: number) => string | undefined;
 
-export function postProcessorOf(c: Component | null): PostProcess {
+/** A space as ByteLevel writes it, or any other white space. */
+const LEADING = /^[Ġ\p{White_Space}]*/u;
+const TRAILING = /[Ġ\p{White_Space}]*$/u;
+
+/** Leaves the spaces that a token begins or ends with out of its offsets; the one space that was put before the text has no source to leave out. */
+function trim(prefixed: boolean, tokenOf: TokenOf): PostProcess {
+  return ({ ids, offsets }) => {
+    const out = [...offsets];
+    ids.forEach((id, i) => {
+      const token = tokenOf(id) ?? '';
+      let start = out[2 * i] as number;
+      let end = out[2 * i + 1] as number;
+      const leading = LEADING.exec(token)?.[0].length ?? 0;
+      const trailing = TRAILING.exec(token)?.[0].length ?? 0;
+      const own = leading > 0 && prefixed && (i === 0 || start === 0) ? leading - 1 : leading;
+      start = Math.min(start + own, end);
+      if (end >= start + trailing) end = trailing === token.length ? start : end - trailing;
+      out[2 * i] = start;
+      out[2 * i + 1] = end;
+    });
+    return { ids, offsets: out };
+  };
+}
+
+export function postProcessorOf(c: Component | null, tokenOf: TokenOf): PostProcess {
   if (c === null) return (draft) => draft;
   switch (c.type) {
     case 'Sequence': {
-      const all = parts(c, 'processors').map(postProcessorOf);
-      return (draft, source, added) => all.reduce((d, f) => f(d, source, added), draft);
+      const all = parts(c, 'processors').map((p) => postProcessorOf(p, tokenOf));
+      return (draft, added) => all.reduce((d, f) => f(d, added), draft);
     }
     case 'TemplateProcessing':
       return template(c);
@@ -78,10 +88,11 @@ export function postProcessorOf(c: Component | null): PostProcess {
       return around([pairOf(c, 'cls')], [pairOf(c, 'sep')]);
     case 'RobertaProcessing': {
       const wrap = around([pairOf(c, 'cls')], [pairOf(c, 'sep')]);
-      return flag(c, 'trim_offsets', true) ? (d, s, added) => wrap(trim(d, s, added), s, added) : wrap;
+      const bare = trim(flag(c, 'add_prefix_space', true), tokenOf);
+      return flag(c, 'trim_offsets', true) ? (d, added) => wrap(bare(d, added), added) : wrap;
     }
     case 'ByteLevel':
-      return flag(c, 'trim_offsets', true) ? trim : (draft) => draft;
+      return flag(c, 'trim_offsets', true) ? trim(flag(c, 'add_prefix_space', true), tokenOf) : (draft) => draft;
     default:
       throw unsupported('post-processor', c);
   }

@@ -51,7 +51,7 @@ export function precompiled(base64: string): (a: Aligned) => Aligned {
     for (const { segment, index } of segmenter.segment(a.text)) {
       const whole = Buffer.byteLength(segment) < 6 ? find(segment) : undefined;
       if (whole !== undefined) {
-        out.put(whole, index, index + segment.length);
+        out.spread(whole, index, index + segment.length, (i) => i);
         continue;
       }
       let i = index;
