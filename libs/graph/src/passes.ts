@@ -1,5 +1,7 @@
+import { evaluateNode } from './evaluate/evaluate.js';
 import { constantOf } from './ops/constant.js';
 import { inferValues } from './infer.js';
+import type { Value } from './ops/signatures.js';
 import { contentKey, tensorOf } from './tensor.js';
 import type { Attr, Graph, Node, TensorData } from './types.js';
 import { capturedNames, renameUses } from './uses.js';
@@ -73,8 +75,14 @@ export function eliminateCommonSubexpressions(graph: Graph): Graph {
   return verify({ ...graph, nodes, initializers });
 }
 
-/** Replaces what is known when the graph is built (shapes, their arithmetic, Constant nodes) by constants, and skips Identity. */
-export function foldConstants(graph: Graph): Graph {
+/** Results of more elements stay nodes: a mask of a whole batch costs more in a file than at run time. */
+const LARGEST_FOLDED = 1024;
+
+/**
+ * Replaces what is known when the graph is built (shapes, their arithmetic, Constant nodes, what follows from constants alone) by constants, and skips Identity.
+ * @param options.largest most elements of a result that is worked out
+ */
+export function foldConstants(graph: Graph, { largest = LARGEST_FOLDED }: { largest?: number } = {}): Graph {
   const values = inferValues(graph);
   const outputs = new Set(graph.outputs.map((o) => o.name));
   const captured = new Set(graph.nodes.flatMap(capturedNames));
@@ -82,11 +90,16 @@ export function foldConstants(graph: Graph): Graph {
   const alias = new Map<string, string>();
   const nodes: Node[] = [];
   for (const n of graph.nodes) {
-    const node = { ...n, inputs: n.inputs.map((i) => alias.get(i) ?? i) };
+    const node = renameUses(n, (i) => alias.get(i) ?? i);
     const [name, ...more] = node.outputs;
     const fixed = name !== undefined && more.length === 0 && !outputs.has(name) && !captured.has(name);
     const value = fixed ? values.get(name) : undefined;
-    const constant = fixed && node.op === 'Constant' && node.domain === '' ? constantOf(node.attrs) : undefined;
+    const constant =
+      fixed && node.op === 'Constant' && node.domain === ''
+        ? constantOf(node.attrs)
+        : fixed && within(value, largest)
+          ? evaluated(node, initializers)
+          : undefined;
     const known = value?.known?.every((d) => typeof d === 'number') ? value.known : undefined;
     if (fixed && constant) initializers.set(name, constant);
     else if (fixed && value && known) initializers.set(name, tensorOf(value.dtype, value.shape.map(Number), known));
@@ -94,6 +107,16 @@ export function foldConstants(graph: Graph): Graph {
     else nodes.push(node);
   }
   return verify({ ...graph, nodes, initializers });
+}
+
+const within = (v: Value | undefined, largest: number): boolean =>
+  v !== undefined &&
+  v.shape.every((d) => typeof d === 'number') &&
+  v.shape.reduce<number>((n, d) => n * Number(d), 1) <= largest;
+
+function evaluated(node: Node, constants: ReadonlyMap<string, TensorData>): TensorData | undefined {
+  const inputs = node.inputs.map((i) => constants.get(i));
+  return node.inputs.length > 0 && inputs.every((t) => t !== undefined) ? evaluateNode(node, inputs) : undefined;
 }
 
 /** The passes in the order in which each helps the next. */
