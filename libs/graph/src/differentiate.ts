@@ -273,6 +273,9 @@ function reshapeLike(b: GraphBuilder, grad: Value, like: Value): Value {
 /** Sums over the axes along which `like` was broadcast to the shape of `grad`. */
 function unbroadcast(b: GraphBuilder, grad: Value, like: Value): Value {
   if (sameShape(grad.shape, like.shape)) return grad;
+  // sums over a batch lose too much in half precision
+  if (grad.dtype === 'float16' || grad.dtype === 'bfloat16')
+    return b.op.Cast(unbroadcast(b, b.op.Cast(grad, 'float32'), like), grad.dtype);
   const extra = grad.shape.length - like.shape.length;
   const lead = Array.from({ length: extra }, (_, i) => i);
   const sizes = grad.shape.slice(extra);

@@ -18,6 +18,7 @@ export {
   type MemoryEstimate,
   type Sizes,
 } from './memory.js';
+export { mixedPrecision, type PrecisionOptions } from './passes-precision.js';
 export { eliminateCommonSubexpressions, eliminateDeadCode, foldConstants, optimizeGraph } from './passes.js';
 export { rewriteNodes, type Rewrite } from './rewrite.js';
 export {

@@ -40,6 +40,11 @@ const CREATE: readonly Rule[] = [
 const RUN: readonly Rule[] = [
   ...COMMON,
   {
+    match: /requires f16 but the device does not support/i,
+    code: 'no_device',
+    advice: 'This device has no half precision: use float32.',
+  },
+  {
     match:
       /invalid (dimensions|rank|feed|input)|unexpected input data type|missing input|input '.*' is missing|required in '(feeds|outputs)'/i,
     code: 'invalid_input',
