@@ -10,9 +10,11 @@ import {
   type ValueInfoProto,
 } from './gen/onnx.js';
 import { isSymbolName, unknownDim } from './dims.js';
+import { expandCalls, type Body } from './expand.js';
 import { dtypeFromOnnx } from './onnx-types.js';
 import { BYTES, elements, fromBytes, tensor, tensorOf } from './tensor.js';
 import type { Attr, DType, Dim, Graph, Node, TensorData, ValueInfo } from './types.js';
+import { subgraphs } from './uses.js';
 import { verify } from './verify.js';
 
 /** Reads `length` bytes (all, when absent) at `offset` of a file named by the model; the reader must refuse files outside the model's folder. */
@@ -23,6 +25,10 @@ const invalid = (problem: string, cause?: unknown): StrataError =>
 
 interface Reader {
   readonly readExternal: ReadExternal | undefined;
+  readonly opset: number;
+  readonly domains: ReadonlyMap<string, number>;
+  /** What attributes that refer to those of a function stand for; only inside a function. */
+  readonly attributes?: Readonly<Record<string, Attr>>;
 }
 
 function dtypeOf(n: number, what: string): DType {
@@ -123,10 +129,10 @@ function toAttr(p: AttributeProto, node: string, r: Reader): Attr {
     case T.TENSORS:
       return { type: 'tensors', value: p.tensors.map((t) => toTensor(t, r)) };
     case T.GRAPH:
-      if (p.g) return { type: 'graph', value: toGraph(p.g, r, 0, new Map()) };
+      if (p.g) return { type: 'graph', value: toGraph(p.g, r, true) };
       break;
     case T.GRAPHS:
-      return { type: 'graphs', value: p.graphs.map((g) => toGraph(g, r, 0, new Map())) };
+      return { type: 'graphs', value: p.graphs.map((g) => toGraph(g, r, true)) };
     default:
       break;
   }
@@ -138,11 +144,17 @@ function toNode(p: NodeProto, index: number, r: Reader): Node {
   const name = p.name || p.output.find((o) => o !== '') || `${p.opType}_${index}`;
   return {
     op: p.opType,
-    domain: p.domain === 'ai.onnx' ? '' : p.domain,
+    // functions of one name that differ in their overload are told apart by the domain: no operator has one
+    domain: (p.domain === 'ai.onnx' ? '' : p.domain) + (p.overload ? `#${p.overload}` : ''),
     name,
     inputs: p.input,
     outputs: p.output,
-    attrs: Object.fromEntries(p.attribute.map((a) => [a.name, toAttr(a, name, r)])),
+    attrs: Object.fromEntries(
+      p.attribute.flatMap((a) => {
+        const attr = a.refAttrName ? r.attributes?.[a.refAttrName] : toAttr(a, name, r);
+        return attr ? [[a.name, attr]] : [];
+      }),
+    ),
   };
 }
 
@@ -163,20 +175,62 @@ function toValueInfo(p: ValueInfoProto): ValueInfo | undefined {
   return { name: p.name, dtype: dtypeOf(elemType, `"${p.name}"`), shape: dims };
 }
 
-function toGraph(p: GraphProto, r: Reader, opset: number, domains: ReadonlyMap<string, number>): Graph {
+/** What a subgraph does not say about an input or output follows from the node that holds it. */
+const open = (p: ValueInfoProto): ValueInfo => ({ name: p.name, dtype: 'float32', shape: [], undeclared: true });
+
+function toGraph(p: GraphProto, r: Reader, inner = false): Graph {
+  const absent = (i: ValueInfoProto, what: string) => (inner ? open(i) : missing(i, what));
   const initializers = new Map(p.initializer.map((t) => [t.name, toTensor(t, r)]));
   // files of IR version 3 and below list constants among the inputs too
-  const inputs = p.input.filter((i) => !initializers.has(i.name)).map((i) => toValueInfo(i) ?? missing(i, 'input'));
-  const outputs = p.output.map((o) => toValueInfo(o) ?? missing(o, 'output'));
+  const inputs = p.input.filter((i) => !initializers.has(i.name)).map((i) => toValueInfo(i) ?? absent(i, 'input'));
+  const outputs = p.output.map((o) => toValueInfo(o) ?? absent(o, 'output'));
   return {
     name: p.name || 'graph',
     inputs,
     outputs,
     nodes: p.node.map((n, i) => toNode(n, i, r)),
     initializers,
-    opset,
-    domains,
+    opset: r.opset,
+    domains: r.domains,
   };
+}
+
+/** What each function of the model stands for, by domain and name. Attributes of the call are put in when it is known. */
+function functionsOf(model: ModelProto, r: Reader): (node: Node) => Body | undefined {
+  const byName = new Map(model.functions.map((f) => [`${f.domain}${f.overload ? `#${f.overload}` : ''}/${f.name}`, f]));
+  for (const f of model.functions)
+    for (const { domain, version } of f.opsetImport)
+      if ((domain === '' || domain === 'ai.onnx') && version !== BigInt(r.opset))
+        throw invalid(
+          `the function "${f.name}" is written for operator set ${version}, the model for ${r.opset}; export it with one operator set`,
+        );
+  return (node) => {
+    const f = byName.get(`${node.domain}/${node.op}`);
+    if (!f) return undefined;
+    const defaults = Object.fromEntries(f.attributeProto.map((a) => [a.name, toAttr(a, f.name, r)]));
+    const inside: Reader = { ...r, attributes: { ...defaults, ...node.attrs } };
+    return {
+      inputs: f.input.map((name) => ({ name })),
+      outputs: f.output.map((name) => ({ name })),
+      nodes: f.node.map((n, i) => toNode(n, i, inside)),
+      initializers: new Map(),
+    };
+  };
+}
+
+/** The model with its functions put in the place of their calls, and without their domains. */
+function inlined(graph: Graph, model: ModelProto, r: Reader): Graph {
+  if (model.functions.length === 0) return graph;
+  const whole = expandCalls(graph, functionsOf(model, r));
+  const used = new Set<string>();
+  const look = (g: Graph): void => {
+    for (const n of g.nodes) {
+      used.add(n.domain);
+      subgraphs(n).forEach(look);
+    }
+  };
+  look(whole);
+  return { ...whole, domains: new Map([...whole.domains].filter(([d]) => used.has(d))) };
 }
 
 function missing(p: ValueInfoProto, what: string): never {
@@ -198,10 +252,6 @@ export function fromOnnx(bytes: Uint8Array, options: { readExternal?: ReadExtern
     throw invalid(
       'the file is not an ONNX model: it holds no graph. Upload the .onnx file itself, not an archive or a text',
     );
-  if (model.functions.length > 0)
-    throw invalid(
-      `the model defines functions of its own (${model.functions.map((f) => f.name).join(', ')}); export it with functions inlined`,
-    );
   const versions = new Map(
     model.opsetImport.map((o) => [
       o.domain === 'ai.onnx' ? '' : o.domain,
@@ -210,9 +260,13 @@ export function fromOnnx(bytes: Uint8Array, options: { readExternal?: ReadExtern
   );
   const opset = versions.get('') ?? 1;
   versions.delete('');
-  const graph = toGraph(model.graph, { readExternal: options.readExternal }, opset, versions);
+  // operators of the model's functions may come from domains that only these name
+  for (const f of model.functions)
+    for (const { domain, version } of f.opsetImport)
+      if (domain !== '' && domain !== 'ai.onnx' && !versions.has(domain)) versions.set(domain, Number(version));
+  const reader: Reader = { readExternal: options.readExternal, opset, domains: versions };
   try {
-    return verify(graph);
+    return verify(inlined(toGraph(model.graph, reader), model, reader));
   } catch (cause) {
     if (cause instanceof StrataError && cause.code === 'invalid_graph')
       throw new StrataError('invalid_onnx', `the model breaks a rule of ONNX: ${cause.message}`, {
