@@ -6,6 +6,7 @@ import { CONLL_COLUMNS, conllFormat } from './conll.js';
 import { ColumnStats } from './infer.js';
 import { readObjects, readRows, type RowFormat } from './rows.js';
 import { hasHeader, looksLikeJson, sniffDialect } from './sniff.js';
+import { TEXT_COLUMNS, textFormat } from './text.js';
 import { DEFAULT_MISSING, quoteList } from './values.js';
 
 /** What the caller knows already; the rest is found out. */
@@ -132,6 +133,21 @@ async function describeFixed(
   };
 }
 
+/** Names of files that hold prose unless they turn out to be a table. */
+const PLAIN = /\.(?:txt|text)(?:\.gz)?$/iu;
+
+/** Whether each line of the file has the same number of fields, two or more, or the caller says what its columns are, or each line is a JSON object. */
+async function isTable(path: string, name: string, options: DescribeOptions): Promise<boolean> {
+  if (options.columns || options.delimiter !== undefined || (await looksLikeJson(path, name))) return true;
+  try {
+    const { stats } = await scanAny(path, name, await csvFormat(path, name, options), options.signal);
+    return stats.length > 1;
+  } catch (e) {
+    if (isStrataError(e) && e.code === 'invalid_data') return false;
+    throw e;
+  }
+}
+
 /**
  * Reads the whole file once or twice and says how to read it and what is in it: delimiter, quoting, header, column types, missing values, statistics.
  * Unpacks gzip. A marker such as `-` or `unknown` that stands alone in an otherwise numeric column is added to the missing values.
@@ -143,6 +159,8 @@ export async function describeFile(path: string, options: DescribeOptions = {}):
   const wanted = options.format ?? 'auto';
   if (wanted === 'conll' || (wanted === 'auto' && /\.conll(\.gz)?$/iu.test(name)))
     return describeFixed(path, name, conllFormat, CONLL_COLUMNS, options.signal);
+  if (wanted === 'text' || (wanted === 'auto' && PLAIN.test(name) && !(await isTable(path, name, options))))
+    return describeFixed(path, name, textFormat, TEXT_COLUMNS, options.signal);
   const json = wanted === 'jsonl' || (wanted === 'auto' && (await looksLikeJson(path, name)));
   const readings = await (json ? jsonlFormat : csvFormat)(path, name, options);
   let { format, stats } = await scanAny(path, name, readings, options.signal);

@@ -15,6 +15,7 @@ export { hashNgrams, hashNgramsBatch, normaliseText, padIds, tokens, type NgramB
 export { readObjects, readRows, type ReadOptions, type RowBatch, type RowFormat } from './rows.js';
 export { batchIndices, kFold, trainTestSplit, type Split } from './split.js';
 export { suggestTask } from './task.js';
+export { readText } from './text.js';
 export { loadTokenizer } from './tokenizers/load.js';
 export {
   BPE_UNITS,

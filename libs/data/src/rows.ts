@@ -4,6 +4,7 @@ import type { DatasetFormat } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
 import { readConll } from './conll.js';
 import { openText } from './open.js';
+import { readLines } from './text.js';
 import { missingSet, type Cell } from './values.js';
 
 /** Rows of a file in reading order; `rows[i]` has one cell for each column. */
@@ -162,6 +163,10 @@ export async function* readRows(path: string, format: RowFormat, options: ReadOp
   let start = 0;
   if (format.format === 'conll') {
     yield* readConll(path, options);
+    return;
+  }
+  if (format.format === 'text') {
+    yield* readLines(path, options);
     return;
   }
   if (format.format === 'jsonl') {
