@@ -6,7 +6,6 @@ import { adamw, sgd } from '../optimizer.js';
 import { buildTrainStep, type StepSettings } from '../step.js';
 import { createTrainer, initialWeights } from '../trainer.js';
 import type { Optimizer } from '../update-rule.js';
-import type { Optimizer } from '../update-rule.js';
 
 interface Model {
   readonly optimizer: Optimizer;
