@@ -3,12 +3,13 @@ import type { Tensor } from '@strata/runtime';
 import { checkScale, firstScale, nextScale, type LossScaleState } from './loss-scale.js';
 import type { TrainStep } from './step.js';
 
-/** A copy of the numbers as bytes, and back; the copy makes the alignment right. */
+/** The numbers as bytes, without a copy. */
 export const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+/** Bytes as numbers; the copy makes the alignment right. */
 export const floatsOf = (bytes: Uint8Array): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);
 
-/** Copies of the tensors of all slots. */
+/** The tensors of all slots as bytes: views, which the next step changes. */
 export const saveSlots = (step: TrainStep, tensorOf: (name: string) => Tensor<'float32'>): Record<string, Uint8Array> =>
   Object.fromEntries(step.slots.map((s) => [s.input, bytesOf(tensorOf(s.input).data)]));
 

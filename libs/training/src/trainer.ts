@@ -51,7 +51,10 @@ export interface Trainer {
   weights(): Weights;
   /** The same with the exponential moving averages of the trained weights; undefined when none are kept. */
   averaged(): Weights | undefined;
-  /** Copies of all that a step changes, as bytes by name: weights, optimiser state, averages, buffers, loss scale. Frozen weights are not among them. */
+  /**
+   * All that a step changes, as bytes by name: weights, optimiser state, averages, buffers, loss scale. Frozen weights are not among them. Views, so that a checkpoint of gigabytes is not
+   * held twice: they must be stored before the next step.
+   */
   save(): Record<string, Uint8Array>;
   /** @throws StrataError `checkpoint_mismatch` */
   restore(tensors: Readonly<Record<string, Uint8Array>>): void;
