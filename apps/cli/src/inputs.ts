@@ -8,7 +8,7 @@ import { bytes } from './view/text.js';
 import { Board } from './view/board.js';
 import { bar } from './view/text.js';
 
-export type Reading = Partial<Pick<CreateDataset, 'name' | 'delimiter' | 'header' | 'columns'>>;
+export type Reading = Partial<Pick<CreateDataset, 'name' | 'format' | 'delimiter' | 'header' | 'columns'>>;
 
 /** Uploads with a progress bar. */
 export async function upload({ io, api, config }: App, path: string): Promise<FileView> {
@@ -39,9 +39,9 @@ export async function makeDataset(app: App, source: string, reading: Reading = {
 }
 
 const looksLikePath = (ref: string): boolean =>
-  /^\.{0,2}\//.test(ref) || (!/^(ds|mv|mdl)_/.test(ref) && existsSync(ref) && statSync(ref).isFile());
+  /^\.{0,2}\//.test(ref) || (!/^(ds|mv|mdl|file)_/.test(ref) && existsSync(ref) && statSync(ref).isFile());
 
-/** Inputs as the API takes them: a path becomes a dataset, everything else stays a reference. */
+/** Inputs as the API takes them: a path becomes a dataset, or an uploaded file where the recipe wants one; everything else stays a reference. */
 export async function resolveInputs(
   app: App,
   inputs: Readonly<Record<string, unknown>>,
@@ -50,8 +50,10 @@ export async function resolveInputs(
 ): Promise<Record<string, unknown>> {
   const out: Record<string, unknown> = {};
   for (const [name, ref] of Object.entries(inputs)) {
-    const local = typeof ref === 'string' && manifest?.inputs[name]?.kind !== 'model' && looksLikePath(ref);
-    out[name] = local ? (await makeDataset(app, ref, reading)).id : ref;
+    const kind = manifest?.inputs[name]?.kind;
+    const local = typeof ref === 'string' && kind !== 'model' && looksLikePath(ref);
+    if (!local) out[name] = ref;
+    else out[name] = (kind === 'file' ? await upload(app, ref) : await makeDataset(app, ref, reading)).id;
   }
   return out;
 }

@@ -74,6 +74,7 @@ export const MESSAGES = {
   opt_time: m('limit in seconds', '时间上限（秒）'),
   opt_attempts: m('runs at most, when failures can be retried', '可重试失败时的最多运行次数'),
   opt_idempotency: m('the same key twice gives one job', '相同的幂等键只产生一个作业'),
+  opt_data_format: m('what a local file holds; found out by default', '本地文件的数据格式，默认自动识别'),
   opt_header: m('the first line holds column names (--no-header: it does not)', '首行为列名（--no-header 表示没有）'),
   opt_columns: m('column names, separated by commas, for a file without a header', '无表头文件的列名，用逗号分隔'),
   opt_delimiter: m('character between columns', '列分隔符'),

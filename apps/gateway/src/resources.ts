@@ -26,6 +26,12 @@ export interface ResourceRegistrar<K extends 'dataset' | 'model'> {
   register(trx: Trx, origin: OutputOrigin, output: Extract<JobOutput, { kind: K }>): Promise<string>;
 }
 
+/** Uploaded files as inputs of jobs. */
+export abstract class FileResolver {
+  /** @throws StrataError `not_found` also for what belongs to another tenant */
+  abstract resolve(tenantId: string, ref: string): Promise<Extract<ResolvedInput, { kind: 'file' }>>;
+}
+
 /** Injection tokens; DatasetsModule and ModelsModule provide (and export) them: `{ provide: DatasetRegistrar, useExisting: … }`. */
 export abstract class DatasetRegistrar implements ResourceRegistrar<'dataset'> {
   abstract resolve(tenantId: string, ref: string): Promise<Extract<ResolvedInput, { kind: 'dataset' }>>;

@@ -149,5 +149,6 @@ export type JobOutput = z.infer<typeof JobOutput>;
 export const ResolvedInput = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('dataset'), id: z.string(), file: Blob, format: DatasetFormat }),
   z.object({ kind: z.literal('model'), id: z.string(), files: z.record(z.string(), Blob), manifest: ModelManifest }),
+  z.object({ kind: z.literal('file'), id: z.string(), file: Blob, media_type: z.string(), name: z.string() }),
 ]);
 export type ResolvedInput = z.infer<typeof ResolvedInput>;

@@ -16,6 +16,18 @@ export interface ModelHandle {
   readonly manifest: ModelManifest;
 }
 
+/** A file of no particular kind on this machine's disk, such as a tokenizer. */
+export interface FileHandle {
+  readonly id: string;
+  readonly path: string;
+  /** As it was uploaded or made. */
+  readonly name: string;
+  readonly mediaType: string;
+}
+
+/** What a job was given under the name of an input. */
+export type InputHandle = DatasetHandle | ModelHandle | FileHandle;
+
 /** All that a run needs to go on as if it had never stopped: named byte arrays (weights, optimiser moments) and small JSON (step, cursor, random state, metrics so far). */
 export interface Checkpoint {
   readonly step: number;
@@ -64,6 +76,7 @@ export interface JobContext {
   /** @throws StrataError `invalid_input` when the job has no such input */
   dataset(name: string): Promise<DatasetHandle>;
   model(name: string): Promise<ModelHandle>;
+  file(name: string): Promise<FileHandle>;
   /** True when the job was given this (optional) input. */
   has(input: string): boolean;
   readonly output: OutputPort;

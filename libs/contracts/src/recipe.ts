@@ -10,7 +10,7 @@ export type QueueName = (typeof QUEUES)[number];
 export type ArtifactKind = 'dataset' | 'model' | 'report' | 'file';
 
 export interface InputSpec {
-  readonly kind: 'dataset' | 'model';
+  readonly kind: 'dataset' | 'model' | 'file';
   readonly optional?: boolean;
   readonly description: Localized;
 }
@@ -40,6 +40,8 @@ export type SmokeInput =
       readonly target?: string;
     }
   | { readonly model: string }
+  /** The recipe whose smoke run makes the file. */
+  | { readonly file: string }
   /** The data file that another recipe's smoke run takes as this input: what its model was trained on. */
   | { readonly from: string; readonly input: string };
 
@@ -118,7 +120,7 @@ export const RecipeManifest = z
     inputs: z.record(
       z.string(),
       z.object({
-        kind: z.enum(['dataset', 'model']),
+        kind: z.enum(['dataset', 'model', 'file']),
         optional: z.boolean(),
         description: z.object({ en: z.string(), zh: z.string() }),
       }),

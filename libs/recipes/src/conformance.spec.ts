@@ -8,8 +8,7 @@ import {
   parseParams,
   PauseSignal,
   RecipeManifest,
-  type DatasetHandle,
-  type ModelHandle,
+  type InputHandle,
   type RecipeDefinition,
 } from '@strata/contracts';
 import { describeFile } from '@strata/data';
@@ -49,18 +48,21 @@ async function folder(): Promise<string> {
   return dir;
 }
 
-type Inputs = Readonly<Record<string, DatasetHandle | ModelHandle>>;
+type Inputs = Readonly<Record<string, InputHandle>>;
 const inputsMade = new Map<string, Promise<Inputs>>();
 const runsMade = new Map<string, Promise<LocalRun>>();
 
 /** Inputs of a recipe's smoke run; a model is made by the smoke run of the recipe that is named. */
 function smokeInputs(recipe: RecipeDefinition): Promise<Inputs> {
   const make = async (): Promise<Inputs> => {
-    const inputs: Record<string, DatasetHandle | ModelHandle> = {};
+    const inputs: Record<string, InputHandle> = {};
     for (const [name, input] of Object.entries(recipe.smoke.inputs)) {
       if ('model' in input) {
         const run = await smokeRun(getRecipe(input.model));
         inputs[name] = asInput([...run.outputs.values()].find((o) => o.kind === 'model'));
+      } else if ('file' in input) {
+        const run = await smokeRun(getRecipe(input.file));
+        inputs[name] = asInput([...run.outputs.values()].find((o) => o.kind === 'file'));
       } else if ('from' in input) {
         const other = (await smokeInputs(getRecipe(input.from)))[input.input];
         if (!other) throw new Error(`the smoke run of ${input.from} has no input "${input.input}"`);

@@ -24,6 +24,7 @@ const OWN = new Set([
   'watch',
 ]);
 const OTHERS = [
+  'data-format',
   'header',
   'columns',
   'delimiter',
@@ -78,6 +79,7 @@ function readJson(path: string): Record<string, unknown> {
 }
 
 const readingOf = (args: Args): Reading => ({
+  ...(text(args['data-format']) ? { format: text(args['data-format']) as NonNullable<Reading['format']> } : {}),
   ...(typeof args.header === 'boolean' ? { header: args.header } : {}),
   ...(text(args.columns) ? { columns: list(args.columns) } : {}),
   ...(text(args.delimiter) ? { delimiter: text(args.delimiter) as NonNullable<Reading['delimiter']> } : {}),
@@ -87,6 +89,11 @@ const list = (v: unknown): string[] => words(v).flatMap((w) => w.split(',').map(
 /** Options that say how a local file is read. */
 export const withReading = (y: Argv, { io }: App): Argv =>
   y
+    .option('data-format', {
+      type: 'string',
+      choices: ['auto', 'csv', 'jsonl', 'text', 'conll', 'images'] satisfies Reading['format'][],
+      describe: io.t('opt_data_format'),
+    })
     .option('header', { type: 'boolean', describe: io.t('opt_header') })
     .option('columns', { type: 'string', describe: io.t('opt_columns') })
     .option('delimiter', { type: 'string', describe: io.t('opt_delimiter') });

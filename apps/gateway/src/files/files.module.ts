@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
+import { FileResolver } from '../resources.js';
 import { FilesController } from './files.controller.js';
 import { FilesService } from './files.service.js';
 import { UploadsController } from './uploads.controller.js';
@@ -9,8 +10,8 @@ import { UploadsService } from './uploads.service.js';
 
 @Module({
   controllers: [FilesController, UploadsController],
-  providers: [FilesService, UploadsService],
-  exports: [FilesService],
+  providers: [FilesService, UploadsService, { provide: FileResolver, useExisting: FilesService }],
+  exports: [FilesService, FileResolver],
 })
 export class FilesModule {
   constructor(host: HttpAdapterHost) {

@@ -1,13 +1,14 @@
 import { pipeline, type Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ArtifactStore } from '@strata/artifacts';
-import type { Blob, FileView, ListQuery } from '@strata/contracts';
+import type { Blob, FileView, ListQuery, ResolvedInput } from '@strata/contracts';
 import { newId, StrataError } from '@strata/kernel';
 import type { z } from 'zod';
 import { CONFIG, type Config } from '../config.js';
 import { Database } from '../db/database.js';
 import { type Page, readPage } from '../http/paging.js';
 import { ARTIFACTS } from '../platform/platform.module.js';
+import { FileResolver } from '../resources.js';
 import { type FileRow, fileView } from './file.table.js';
 import { limited } from './limit.js';
 import { cleanFilename, cleanMediaType } from './names.js';
@@ -21,12 +22,14 @@ export interface NewFile {
 
 /** Uploaded files: the bytes in the artifact store, a row for each. */
 @Injectable()
-export class FilesService {
+export class FilesService extends FileResolver {
   constructor(
     private readonly db: Database,
     @Inject(ARTIFACTS) private readonly store: ArtifactStore,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    super();
+  }
 
   /**
    * Stores a stream as it comes in.
@@ -72,6 +75,12 @@ export class FilesService {
     const row = await this.rows(tenantId).where('id', '=', id).executeTakeFirst();
     if (!row) throw new StrataError('not_found', `there is no file ${id}: upload it with POST /api/files`);
     return row;
+  }
+
+  override async resolve(tenantId: string, ref: string): Promise<Extract<ResolvedInput, { kind: 'file' }>> {
+    const row = await this.row(tenantId, ref);
+    const file = { sha256: row.sha256, size: row.bytes };
+    return { kind: 'file', id: row.id, file, media_type: row.media_type, name: row.filename };
   }
 
   /** The row goes from all lists. Its bytes stay in the store, for what was made from them. */

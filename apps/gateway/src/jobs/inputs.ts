@@ -1,7 +1,7 @@
 import type { InputRef, InputSpec, RecipeDefinition, ResolvedInput } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
 import { getRecipe } from '@strata/recipes';
-import type { DatasetRegistrar, ModelRegistrar } from '../resources.js';
+import type { DatasetRegistrar, FileResolver, ModelRegistrar } from '../resources.js';
 import type { JobRow, RecordedOutput } from './job.table.js';
 
 /** An output of another job: resolved once that job has succeeded. */
@@ -64,6 +64,11 @@ export function resolveOutput(parent: Pick<JobRow, 'id' | 'outputs'>, ref: Outpu
     return { kind: 'dataset', id, file: recorded.output.file, format: recorded.output.format };
   if (id && recorded.output.kind === 'model')
     return { kind: 'model', id, files: recorded.output.files, manifest: recorded.output.manifest };
+  // a file is no resource of its own: it is known by the job that made it
+  if (recorded?.output.kind === 'file') {
+    const { file, media_type, name: called } = recorded.output;
+    return { kind: 'file', id: `${parent.id}/${ref.output}`, file, media_type, name: called };
+  }
   throw new StrataError(
     'invalid_input',
     `job ${parent.id} made no "${ref.output}" that input "${name}" could take`,
@@ -76,17 +81,13 @@ export async function resolveNamed(
   tenantId: string,
   recipe: RecipeDefinition,
   inputs: Readonly<Record<string, InputRef>>,
-  datasets: DatasetRegistrar,
-  models: ModelRegistrar,
+  resources: { readonly dataset: DatasetRegistrar; readonly model: ModelRegistrar; readonly file: FileResolver },
 ): Promise<Record<string, ResolvedInput>> {
   const resolved: Record<string, ResolvedInput> = {};
   for (const [name, ref] of Object.entries(inputs)) {
     if (isOutputRef(ref)) continue;
     try {
-      resolved[name] =
-        recipe.inputs[name]?.kind === 'model'
-          ? await models.resolve(tenantId, ref)
-          : await datasets.resolve(tenantId, ref);
+      resolved[name] = await resources[recipe.inputs[name]?.kind ?? 'dataset'].resolve(tenantId, ref);
     } catch (cause) {
       if (!(cause instanceof StrataError)) throw cause;
       throw new StrataError(cause.code, `input "${name}": ${cause.message}`, { ...at(name), cause });

@@ -6,6 +6,7 @@ import { EventStreams } from '../events/event-stream.js';
 import { EventHub } from '../events/hub.js';
 import { RecordsController } from '../events/records.controller.js';
 import { RecordsService } from '../events/records.service.js';
+import { FilesModule } from '../files/files.module.js';
 import { ModelsModule } from '../models/models.module.js';
 import { Relay } from '../outbox/relay.js';
 import { PipelinesController } from '../pipelines/pipelines.controller.js';
@@ -18,7 +19,7 @@ import { JobPlanner } from './planner.js';
 import { Submitter } from './submitter.js';
 
 @Module({
-  imports: [CommandsModule, DatasetsModule, ModelsModule],
+  imports: [CommandsModule, DatasetsModule, FilesModule, ModelsModule],
   controllers: [JobsController, RecordsController, PipelinesController],
   providers: [
     JobsService,

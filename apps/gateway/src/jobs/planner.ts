@@ -11,7 +11,7 @@ import {
 import { newId, StrataError } from '@strata/kernel';
 import { getRecipe } from '@strata/recipes';
 import type { Trx } from '../db/tables.js';
-import { DatasetRegistrar, ModelRegistrar } from '../resources.js';
+import { DatasetRegistrar, FileResolver, ModelRegistrar } from '../resources.js';
 import { checkInputNames, checkOutputRef, isOutputRef, resolveNamed, resolveOutput } from './inputs.js';
 import type { NewJob } from './store.js';
 
@@ -30,6 +30,7 @@ export class JobPlanner {
   constructor(
     private readonly datasets: DatasetRegistrar,
     private readonly models: ModelRegistrar,
+    private readonly files: FileResolver,
   ) {}
 
   /**
@@ -43,7 +44,11 @@ export class JobPlanner {
     checkRegister(recipe, body.register);
     const refs = Object.values(body.inputs);
     const resolved = refs.length
-      ? await resolveNamed(origin.tenantId, recipe, body.inputs, this.datasets, this.models)
+      ? await resolveNamed(origin.tenantId, recipe, body.inputs, {
+          dataset: this.datasets,
+          model: this.models,
+          file: this.files,
+        })
       : NONE;
     const now = new Date();
     return {

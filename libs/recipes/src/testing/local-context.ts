@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile, cp, mkdtemp } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import {
   parseParams,
@@ -10,6 +10,8 @@ import {
   type Checkpoint,
   type DatasetFormat,
   type DatasetHandle,
+  type FileHandle,
+  type InputHandle,
   type JobContext,
   type ModelHandle,
   type ModelManifest,
@@ -27,7 +29,7 @@ export type LocalOutput =
 export interface LocalJob {
   /** Holds the checkpoint, the outputs and the scratch folder of this job; a second run with the same folder is its next attempt. */
   readonly dir: string;
-  readonly inputs?: Readonly<Record<string, DatasetHandle | ModelHandle>>;
+  readonly inputs?: Readonly<Record<string, InputHandle>>;
   readonly seed?: number;
   readonly threads?: number;
   readonly attempt?: number;
@@ -109,7 +111,7 @@ export async function runLocally(recipe: RecipeDefinition, params: unknown, job:
     if (recipe.outputs[name]?.kind !== kind)
       throw new StrataError('recipe_definition', `recipe ${recipe.name} declares no ${kind} output "${name}"`);
   };
-  const input = (name: string): DatasetHandle | ModelHandle => {
+  const input = (name: string): InputHandle => {
     const handle = inputs[name];
     if (!handle) throw new StrataError('invalid_input', `the job has no input "${name}"`, { where: { field: name } });
     return handle;
@@ -124,6 +126,7 @@ export async function runLocally(recipe: RecipeDefinition, params: unknown, job:
     metrics: (step, values) => void metrics.push({ step, values: { ...values } }),
     dataset: (name) => Promise.resolve(input(name) as DatasetHandle),
     model: (name) => Promise.resolve(input(name) as ModelHandle),
+    file: (name) => Promise.resolve(input(name) as FileHandle),
     has: (name) => inputs[name] !== undefined,
     output: {
       async dataset(name, path, format) {
@@ -204,10 +207,12 @@ export async function datasetFromText(
   return localDataset(path, { ...options, format });
 }
 
-/** An output of one run as the input of the next. @throws StrataError `invalid_input` when it is neither dataset nor model */
-export function asInput(output: LocalOutput | undefined): DatasetHandle | ModelHandle {
+/** An output of one run as the input of the next. @throws StrataError `invalid_input` when it is a report */
+export function asInput(output: LocalOutput | undefined): InputHandle {
   if (output?.kind === 'dataset') return { id: 'ds_local', path: output.path, format: output.format };
   if (output?.kind === 'model') return { id: 'mv_local', dir: output.dir, manifest: output.manifest };
+  if (output?.kind === 'file')
+    return { id: 'file_local', path: output.path, name: basename(output.path), mediaType: output.mediaType };
   throw new StrataError('invalid_input', `an output of kind ${output?.kind ?? 'none'} cannot be an input`);
 }
 

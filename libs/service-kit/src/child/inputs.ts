@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access, copyFile, link, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArtifactStore } from '@strata/artifacts';
-import type { DatasetHandle, JobSpec, ModelHandle, ResolvedInput } from '@strata/contracts';
+import type { DatasetHandle, FileHandle, InputHandle, JobSpec, ModelHandle, ResolvedInput } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
 
 const exists = (file: string): Promise<boolean> =>
@@ -51,12 +51,13 @@ async function materialise(store: ArtifactStore, cacheDir: string, sha256: strin
 export interface Inputs {
   dataset(name: string): Promise<DatasetHandle>;
   model(name: string): Promise<ModelHandle>;
+  file(name: string): Promise<FileHandle>;
   has(name: string): boolean;
 }
 
 /** The job's inputs, each fetched when it is first asked for. */
 export function createInputs(store: ArtifactStore, spec: JobSpec, dirs: { cache: string; work: string }): Inputs {
-  const made = new Map<string, Promise<DatasetHandle | ModelHandle>>();
+  const made = new Map<string, Promise<InputHandle>>();
 
   const find = <K extends ResolvedInput['kind']>(name: string, kind: K): Extract<ResolvedInput, { kind: K }> => {
     const input = spec.inputs[name];
@@ -73,7 +74,7 @@ export function createInputs(store: ArtifactStore, spec: JobSpec, dirs: { cache:
     return input as Extract<ResolvedInput, { kind: K }>;
   };
 
-  const once = <T extends DatasetHandle | ModelHandle>(name: string, make: () => Promise<T>): Promise<T> => {
+  const once = <T extends InputHandle>(name: string, make: () => Promise<T>): Promise<T> => {
     const known = made.get(name) ?? make();
     made.set(name, known);
     return known as Promise<T>;
@@ -87,6 +88,15 @@ export function createInputs(store: ArtifactStore, spec: JobSpec, dirs: { cache:
         const file = path.join(dirs.work, 'inputs', name, `data.${input.format.format}`);
         await materialise(store, dirs.cache, input.file.sha256, file);
         return { id: input.id, path: file, format: input.format };
+      });
+    },
+    async file(name) {
+      const input = find(name, 'file');
+      return once(name, async () => {
+        // the name comes from whoever uploaded it: never a path
+        const file = path.join(dirs.work, 'inputs', name, 'content');
+        await materialise(store, dirs.cache, input.file.sha256, file);
+        return { id: input.id, path: file, name: input.name, mediaType: input.media_type };
       });
     },
     async model(name) {
