@@ -43,7 +43,7 @@ export interface RandomInput extends ValueInfo {
 export class GraphBuilder implements Emitter {
   readonly op: OpFunctions;
   readonly name: string;
-  readonly opset: number;
+  private version: number;
   private readonly values = new Map<string, Value>();
   private readonly inputList: ValueInfo[] = [];
   private readonly parameterList: Parameter[] = [];
@@ -65,7 +65,7 @@ export class GraphBuilder implements Emitter {
   constructor(name = 'graph', options: { opset?: number; parent?: GraphBuilder } = {}) {
     this.name = name;
     this.parent = options.parent;
-    this.opset = options.opset ?? options.parent?.opset ?? DEFAULT_OPSET;
+    this.version = options.opset ?? options.parent?.opset ?? DEFAULT_OPSET;
     this.op = opFunctions(this);
   }
 
@@ -83,6 +83,16 @@ export class GraphBuilder implements Emitter {
     }
     for (const o of graph.outputs) b.outputList.push({ name: o.name, value: b.value(o.name) });
     return b;
+  }
+
+  /** Version of the default domain's operator set. */
+  get opset(): number {
+    return this.version;
+  }
+
+  /** Goes over to a newer operator set; rules of older operators hold in it too. An older one changes nothing. */
+  raiseOpset(version: number): void {
+    this.version = Math.max(this.version, version);
   }
 
   /** Parameters declared so far, in order. */

@@ -50,6 +50,11 @@ export type {
   ValueInfo,
 } from './types.js';
 export { capturedNames } from './uses.js';
+export { cutAt, penultimate, pooledFeatures, type Pooling } from './import/head.js';
+export { promoteInitializers, type PromoteOptions, type Promoted } from './import/promote.js';
+export { normalizeModel, removeNoOps } from './import/simplify.js';
+export { upgradeOpset } from './import/upgrade.js';
+export { trainableInitializers } from './import/weights.js';
 export { stopGradient, straightThrough } from './custom.js';
 export { plainGraph } from './ops/custom-gradient.js';
 export { expandCalls } from './expand.js';

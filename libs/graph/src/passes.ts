@@ -81,8 +81,12 @@ const LARGEST_FOLDED = 1024;
 /**
  * Replaces what is known when the graph is built (shapes, their arithmetic, Constant nodes, what follows from constants alone) by constants, and skips Identity.
  * @param options.largest most elements of a result that is worked out
+ * @param options.keep constants that nothing is worked out from
  */
-export function foldConstants(graph: Graph, { largest = LARGEST_FOLDED }: { largest?: number } = {}): Graph {
+export function foldConstants(
+  graph: Graph,
+  { largest = LARGEST_FOLDED, keep = () => false }: { largest?: number; keep?: (name: string) => boolean } = {},
+): Graph {
   const values = inferValues(graph);
   const outputs = new Set(graph.outputs.map((o) => o.name));
   const captured = new Set(graph.nodes.flatMap(capturedNames));
@@ -97,7 +101,7 @@ export function foldConstants(graph: Graph, { largest = LARGEST_FOLDED }: { larg
     const constant =
       fixed && node.op === 'Constant' && node.domain === ''
         ? constantOf(node.attrs)
-        : fixed && within(value, largest)
+        : fixed && within(value, largest) && !node.inputs.some(keep)
           ? evaluated(node, initializers)
           : undefined;
     const known = value?.known?.every((d) => typeof d === 'number') ? value.known : undefined;
