@@ -1,12 +1,28 @@
-import type { Rng } from '@strata/kernel';
-import { tensor, type Tensor } from '@strata/runtime';
+import type { Tensor } from '@strata/runtime';
+import type { Feeds } from './trainer.js';
+
+// No import of a value from @strata/runtime: modules that prepare batches in a thread need this file and not the native runtime.
+
+/** Where in a training run a batch stands: for augmentation that must be repeated by a resumed run. */
+export interface BatchPlace {
+  /** 0-based. */
+  readonly epoch: number;
+  readonly step: number;
+  /** Micro-batch of the step. */
+  readonly micro: number;
+}
 
 /** Where a training run gets its mini-batches from. */
 export interface Batches {
   readonly rows: number;
-  /** Feeds of the graph for these rows. Must depend on nothing but its arguments, or a resumed run cannot repeat it. */
-  feeds(rows: Int32Array): Readonly<Record<string, Tensor>>;
+  /**
+   * Feeds of the graph for these rows; `at` is absent outside training. Must depend on nothing but its arguments, or a resumed run cannot repeat it, and must return arrays of its own:
+   * between threads they are handed over, not copied.
+   */
+  feeds(rows: Int32Array, at?: BatchPlace): Feeds;
 }
+
+const float32 = (data: Float32Array, dims: readonly number[]): Tensor<'float32'> => ({ dtype: 'float32', dims, data });
 
 /** Rows `rows` of a row-major [*, width] array, as a [rows, width] tensor. */
 export function gatherRows(data: Float32Array, width: number, rows: Int32Array): Tensor<'float32'> {
@@ -15,7 +31,7 @@ export function gatherRows(data: Float32Array, width: number, rows: Int32Array):
     const from = (rows[i] as number) * width;
     out.set(data.subarray(from, from + width), i * width);
   }
-  return tensor.float32(out, [rows.length, width]);
+  return float32(out, [rows.length, width]);
 }
 
 /** The same for int64 inputs whose values are kept as int32. */
@@ -25,12 +41,15 @@ export function gatherIds(data: Int32Array, width: number, rows: Int32Array): Te
     const from = (rows[i] as number) * width;
     for (let j = 0; j < width; j++) out[i * width + j] = BigInt(data[from + j] as number);
   }
-  return tensor.int64(out, [rows.length, width]);
+  return { dtype: 'int64', dims: [rows.length, width], data: out };
 }
 
-/** The order of an epoch's rows: a pure function of seed and epoch, so a checkpoint need not hold it. */
-export function epochOrder(rng: Rng, rows: number, epoch: number): Int32Array {
-  const order = new Int32Array(rows);
-  for (let i = 0; i < rows; i++) order[i] = i;
-  return rng.fork(`epoch ${epoch}`).shuffle(order);
+type Shareable = Float32Array | Int32Array | Uint8Array | Uint16Array | BigInt64Array;
+
+/** A copy in memory that threads share, for data that a thread of its own reads: it is not copied again when the thread starts. */
+export function shared<T extends Shareable>(data: T): T {
+  const make = data.constructor as new (buffer: SharedArrayBuffer) => T;
+  const copy = new make(new SharedArrayBuffer(data.byteLength));
+  new Uint8Array(copy.buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return copy;
 }

@@ -1,81 +1,66 @@
 import { performance } from 'node:perf_hooks';
 import type { Checkpoint } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
-import { cpuFeatures, type Tensor } from '@strata/runtime';
-import { epochOrder, type Batches } from './batches.js';
-import type { Evaluator, OutputStream } from './evaluate.js';
+import type { Tensor } from '@strata/runtime';
+import { createOrder, type OrderOptions } from './batch-order.js';
+import { findBlame } from './blame.js';
+import { course, createFeeder, type LoadedStep } from './course.js';
+import { createLoader, type BatchSource } from './data-loader.js';
+import {
+  checkpointOf,
+  copyOf,
+  epochOf,
+  firstState,
+  restoreBest,
+  restoreState,
+  type EpochRecord,
+  type RunShape,
+  type State,
+} from './fit-state.js';
 import type { FitContext } from './phases.js';
 import type { Schedule } from './schedule.js';
 import type { TrainStep } from './step.js';
-import { createTrainer, initialWeights, type Weights } from './trainer.js';
-import { bytesOf, floatsOf } from './trainer-state.js';
-
-/** Metrics of the validation rows, for example `valid_loss` and `valid_accuracy`. They must be finite. */
-export type Scores = Readonly<Record<string, number>>;
-
-/** Scores from one output of all rows, which is held in memory. */
-interface WholeOutput {
-  /** Output of the evaluator's graph that `score` takes. */
-  readonly output: string;
-  readonly score: (output: Float32Array) => Scores;
-}
-
-/** Scores from outputs batch by batch: for outputs that are too large to keep, such as logits of every token. */
-interface StreamedOutputs {
-  /** Outputs of the evaluator's graph that `stream` takes. */
-  readonly outputs: readonly string[];
-  /** Begins a pass over the rows. */
-  readonly stream: () => OutputStream;
-}
-
-export type Validation = {
-  readonly evaluator: Evaluator;
-  readonly data: Batches;
-  /** Rows that are run at once; 1024 when absent. */
-  readonly batchSize?: number;
-  readonly earlyStopping?: {
-    readonly monitor: string;
-    readonly mode: 'min' | 'max';
-    /** Validations without an improvement by more than `tolerance` before training stops. */
-    readonly patience: number;
-    readonly tolerance: number;
-  };
-} & (WholeOutput | StreamedOutputs);
+import { createTrainer, initialWeights, type Feeds, type Trainer, type Weights } from './trainer.js';
+import { judge, scoresOf, type Validation } from './validation.js';
+import { divergedLoss, watchLoss } from './watchdog.js';
 
 export interface FitOptions {
   readonly ctx: FitContext;
   readonly step: TrainStep;
-  readonly data: Batches;
+  /** The rows; with `batchModule` they may be prepared in a thread of their own while the runtime computes. */
+  readonly data: BatchSource;
   /** Passes over the data; without it `maxSteps` ends the training. */
   readonly epochs?: number;
   /** Optimiser steps after which training ends, also within an epoch. */
   readonly maxSteps?: number;
   /** Rows of a micro-batch: of what runs at once. */
   readonly batchSize: number;
-  /** Micro-batches whose gradients are averaged into one optimiser step; the last step of an epoch may have fewer. */
+  /** Micro-batches whose gradients are averaged by their rows into one optimiser step; the last step of an epoch may have fewer. */
   readonly accumulate?: number;
+  /** How rows become batches: shuffled by default. */
+  readonly order?: Omit<OrderOptions, 'batchSize'>;
   readonly schedule: Schedule;
-  /** Further feeds of one micro-batch, such as dropout masks: a pure function of the step (0-based), the batch's rows and the micro-batch of the step. */
+  /** Further feeds of one micro-batch: a pure function of the step (0-based), the batch's rows and the micro-batch of the step. */
   readonly extraFeeds?: (step: number, rows: number, micro: number) => Readonly<Record<string, Tensor>>;
   readonly validation?: Validation;
   /** Steps between validations; without it each epoch ends with one. The end of training always has one. */
   readonly validateEvery?: number;
   /** First weights of some or all parameters; the others are drawn by their initialisers. */
   readonly initial?: Weights;
-}
-
-export interface EpochRecord extends Readonly<Record<string, number>> {
-  readonly epoch: number;
-  readonly step: number;
-  readonly train_loss: number;
+  /** Tokens of a micro-batch, for the rate that is reported; by default the elements of `input_ids`, where there is such an input. */
+  readonly tokens?: (feeds: Feeds) => number;
+  /** Ends the training when the loss has risen for good; default true. Switch it off where a loss may rise, as in games of two models. */
+  readonly watchLoss?: boolean;
 }
 
 export interface FitResult {
-  /** The best weights by the monitored metric, or the last ones when nothing is monitored. */
+  /** The best weights by the monitored metric, or the last ones when nothing is monitored; their moving averages where the step keeps those. Buffers are among them. */
   readonly weights: Weights;
-  /** 1-based epoch that the weights come from. */
+  /** The weights after the last step, averaged likewise. */
+  readonly last: Weights;
+  /** 1-based epoch that `weights` come from. */
   readonly epoch: number;
-  /** Step after which the weights were as they are here. */
+  /** Step after which `weights` were as they are here. */
   readonly bestStep: number;
   readonly steps: number;
   readonly stoppedEarly: boolean;
@@ -85,46 +70,18 @@ export interface FitResult {
 /** Points of a training curve that are reported; more would drown the events of the job. */
 const REPORTS = 200;
 
-interface State {
-  /** Steps done, epochs done, micro-batches done of the epoch under way. */
-  step: number;
-  epoch: number;
-  batch: number;
-  /** Sum of batch losses times rows, and rows, since the last validation and since the last report. */
-  epochLoss: number;
-  epochRows: number;
-  reportLoss: number;
-  reportRows: number;
-  best: { epoch: number; step: number; value: number } | null;
-  /** Validations since the best one. */
-  waited: number;
-  stopped: boolean;
-  history: EpochRecord[];
-}
-
-interface Machine {
-  threads: number;
-  device: string;
-  features: string;
-}
-
-const BEST = 'best/';
-
 /**
- * Trains by mini-batches until the epochs are done or early stopping ends it. Calls `ctx.step` after every step and saves a checkpoint when one is due. Run
+ * Trains by mini-batches until the epochs or steps are done or early stopping ends it. Calls `ctx.step` after every step and saves a checkpoint when one is due. Run
  * again with the same arguments after an interruption, it goes on from the checkpoint and ends with the same bits, on a CPU with the same features and thread count:
  * order, masks and rates are functions of seed and step, everything else is in the checkpoint.
- * @throws StrataError `diverged`, `checkpoint_mismatch`, `empty_data`
+ * @throws StrataError `diverged`, `checkpoint_mismatch`, `empty_data`, `invalid_parameter`
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { ctx, step, data, batchSize, schedule } = options;
-  if (data.rows === 0) throw new StrataError('empty_data', 'there is no row to train on');
-  const batches = Math.ceil(data.rows / batchSize);
-  const accumulate = options.accumulate ?? 1;
-  const total = lengthOf(options, Math.ceil(batches / accumulate));
-  const machine: Machine = { threads: ctx.threads, device: ctx.device.kind, features: cpuFeatures().join(' ') };
-  // what must be the same for a checkpoint to fit this call
-  const shape = {
+  const { ctx, step, data, batchSize, schedule, accumulate = 1, validateEvery } = options;
+  checkCounts(options);
+  const order = createOrder(data.rows, ctx.rng.fork('order'), { ...options.order, batchSize });
+  const total = lengthOf(options, Math.ceil(order.perEpoch / accumulate));
+  const shape: RunShape = {
     rows: data.rows,
     steps: total,
     batchSize,
@@ -132,102 +89,55 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     seed: ctx.rng.getState().seed,
     parameters: step.parameters.length,
   };
-
-  const first = { ...initialWeights(step, ctx.rng.fork('weights')), ...options.initial };
-  const trainer = await createTrainer(step, first, {
-    threads: ctx.threads,
-    device: ctx.device.kind,
-    seed: ctx.rng.fork('random').getState().seed,
-  });
+  const seed = ctx.rng.fork('random').getState().seed;
+  const first = initialWeights(step, ctx.rng.fork('weights'), options.initial);
+  const trainer = await createTrainer(step, first, { threads: ctx.threads, device: ctx.device.kind, seed });
+  let loader: ReturnType<typeof createLoader> | undefined;
   try {
-    let state: State = {
-      step: 0,
-      epoch: 0,
-      batch: 0,
-      epochLoss: 0,
-      epochRows: 0,
-      reportLoss: 0,
-      reportRows: 0,
-      best: null,
-      waited: 0,
-      stopped: false,
-      history: [],
-    };
+    let state = firstState();
     let best: Weights | undefined;
-
     const stored = await ctx.checkpoint.load();
     if (stored) {
-      state = restoreState(stored, shape);
+      state = restoreState(ctx, stored, shape);
       trainer.restore(stored.tensors);
-      if (state.best) best = restoreBest(step, stored);
-      warnAboutMachine(ctx, stored.state['machine'], machine);
+      if (state.best) best = restoreBest(step, stored, trainer.weights());
       ctx.log.info({ step: state.step, epoch: state.epoch + 1 }, 'going on from a checkpoint');
     }
     const snapshot = async (): Promise<Checkpoint> => {
       await trainer.sync();
-      return {
-        step: state.step,
-        state: { fit: structuredClone(state), shape, machine },
-        tensors: { ...trainer.save(), ...(best ? bestTensors(best) : {}) },
-      };
+      return checkpointOf(step, state, shape, ctx, trainer.save(), best);
     };
-
-    const began = performance.now();
-    const firstStep = state.step;
-    const orderRng = ctx.rng.fork('order');
-    let order = epochOrder(orderRng, data.rows, state.epoch);
-    const reportEvery = Math.max(1, Math.floor(total / REPORTS));
-    let reportedAt = began;
+    const report = createReporter(options, trainer, total, state.step);
+    loader = createLoader(data, total - state.step);
+    const next = createFeeder(course(order, accumulate, state), loader, total - state.step);
 
     while (state.step < total && !state.stopped) {
+      const loaded = await next();
       const rate = schedule(state.step, total);
-      const micro: Readonly<Record<string, Tensor>>[] = [];
-      let rows = 0;
-      for (let i = 0; i < accumulate && state.batch < batches; i++, state.batch++) {
-        const of = order.subarray(state.batch * batchSize, (state.batch + 1) * batchSize);
-        micro.push({ ...data.feeds(of), ...options.extraFeeds?.(state.step, of.length, i) });
-        rows += of.length;
-      }
-      const loss = await trainer.step(micro, state.step + 1, rate);
-      if (!Number.isFinite(loss)) throw diverged(state, rate, loss);
-      state.step++;
-      state.epochLoss += loss * rows;
-      state.epochRows += rows;
-      state.reportLoss += loss * rows;
-      state.reportRows += rows;
+      const feeds = withExtras(options, loaded, state.step);
+      const skipped = trainer.skipped();
+      const loss = await trainer.step(feeds, state.step + 1, rate, sharesOf(loaded));
+      // a step that mixed precision left out has no loss that says anything
+      const counts = trainer.skipped() === skipped;
+      if (counts && !Number.isFinite(loss)) throw await blamed(options, trainer, state, { feeds, rate, loss, seed });
+      Object.assign(state, loaded.after);
+      if (counts) note(options, state, loss, loaded.rows);
+      report(state, loaded, feeds, rate);
 
-      if (state.step % reportEvery === 0) {
-        const now = performance.now();
-        ctx.metrics(state.step, {
-          train_loss: state.reportLoss / state.reportRows,
-          learning_rate: rate,
-          samples_per_second: state.reportRows / Math.max(1e-3, (now - reportedAt) / 1000),
-        });
-        reportedAt = now;
-        state.reportLoss = 0;
-        state.reportRows = 0;
-      }
-      const epochEnds = state.batch === batches;
-      if (epochEnds) {
-        state.epoch++;
-        state.batch = 0;
-        order = epochOrder(orderRng, data.rows, state.epoch);
-      }
-      const { validateEvery } = options;
+      const epochEnds = state.batch === 0;
       if (state.step === total || (validateEvery === undefined ? epochEnds : state.step % validateEvery === 0)) {
         await trainer.sync();
-        best = await validate(options, state, total, trainer.weights(), best);
+        best = await validate(options, state, total, trainer, best);
       }
-      const perStep = (performance.now() - began) / 1000 / (state.step - firstStep);
-      ctx.progress({ step: state.step, total, eta_s: perStep * (total - state.step) });
       await ctx.step(snapshot);
       if (ctx.checkpoint.due()) await ctx.checkpoint.save(await snapshot());
     }
     await trainer.sync();
-    const weights = best ?? copyOf(trainer.weights());
-    checkFinite(weights, state);
+    const last = copyOf(step, finalOf(trainer));
+    checkFinite(last, state);
     return {
-      weights,
+      weights: best ?? last,
+      last,
       epoch: state.best?.epoch ?? epochOf(state),
       bestStep: state.best?.step ?? state.step,
       steps: state.step,
@@ -235,119 +145,135 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       history: state.history,
     };
   } finally {
+    await loader?.close();
     await trainer.release();
   }
 }
 
-/** Optimiser steps of the whole training. @throws StrataError `invalid_parameter` */
-function lengthOf({ epochs, maxSteps, accumulate, validateEvery, batchSize }: FitOptions, perEpoch: number): number {
+function checkCounts({ epochs, maxSteps, accumulate, validateEvery, batchSize }: FitOptions): void {
   for (const [name, value] of Object.entries({ epochs, maxSteps, accumulate, validateEvery, batchSize }))
     if (value !== undefined && !(Number.isInteger(value) && value > 0))
       throw new StrataError('invalid_parameter', `${name} must be a whole number above 0, not ${value}`);
+}
+
+/** Optimiser steps of the whole training. @throws StrataError `invalid_parameter` */
+function lengthOf({ epochs, maxSteps }: FitOptions, perEpoch: number): number {
   const total = Math.min(maxSteps ?? Infinity, (epochs ?? Infinity) * perEpoch);
   if (total === Infinity)
     throw new StrataError('invalid_parameter', 'training needs an end: give epochs, maxSteps or both');
   return total;
 }
 
-/** The 1-based epoch that the last step belongs to. */
-const epochOf = (state: State): number => (state.batch === 0 ? state.epoch : state.epoch + 1);
+const withExtras = ({ extraFeeds }: FitOptions, { parts, feeds }: LoadedStep, step: number): readonly Feeds[] =>
+  extraFeeds ? feeds.map((f, i) => ({ ...f, ...extraFeeds(step, parts[i]?.rows.length ?? 0, i) })) : feeds;
+
+/** What each micro-batch counts for; nothing when all have as many rows. */
+function sharesOf({ parts, rows }: LoadedStep): readonly number[] | undefined {
+  const sizes = parts.map((p) => p.rows.length);
+  return sizes.every((n) => n === sizes[0]) ? undefined : sizes.map((n) => n / rows);
+}
+
+/** Adds a step's loss to the tallies and lets the watchdog judge it. @throws StrataError `diverged` */
+function note({ ctx, watchLoss: watched = true }: FitOptions, state: State, loss: number, rows: number): void {
+  for (const tally of [state.sinceValidation, state.sinceReport]) {
+    tally.loss += loss * rows;
+    tally.rows += rows;
+  }
+  const { losses, spike, diverged } = watchLoss(state.losses, loss);
+  state.losses = losses;
+  if (spike && watched)
+    ctx.log.warn({ step: state.step, loss, usual: spike.usual }, 'the loss jumped far above its course');
+  if (diverged && watched) throw divergedLoss(state.step, diverged);
+}
+
+const mean = (t: { loss: number; rows: number }): number => t.loss / t.rows;
+const finalOf = (trainer: Trainer): Weights => trainer.averaged() ?? trainer.weights();
+
+/** Reports progress after each step and metrics at some. */
+function createReporter(options: FitOptions, trainer: Trainer, total: number, firstStep: number) {
+  const { ctx, tokens = (f: Feeds) => f['input_ids']?.data.length ?? 0 } = options;
+  const every = Math.max(1, Math.floor(total / REPORTS));
+  const began = performance.now();
+  let since = { at: began, rows: 0, tokens: 0, waited: 0 };
+  return (state: State, loaded: LoadedStep, feeds: readonly Feeds[], rate: number): void => {
+    since.rows += loaded.rows;
+    since.waited += loaded.waited;
+    since.tokens += feeds.reduce((n, f) => n + tokens(f), 0);
+    const now = performance.now();
+    if (state.step % every === 0 && state.sinceReport.rows > 0) {
+      const seconds = Math.max(1e-3, (now - since.at) / 1000);
+      const norm = trainer.gradientNorm();
+      ctx.metrics(state.step, {
+        train_loss: mean(state.sinceReport),
+        learning_rate: rate,
+        samples_per_second: since.rows / seconds,
+        ...(since.tokens > 0 ? { tokens_per_second: since.tokens / seconds } : {}),
+        ...(norm !== undefined && Number.isFinite(norm) ? { gradient_norm: norm } : {}),
+        data_wait_ms_per_second: since.waited / seconds,
+      });
+      since = { at: now, rows: 0, tokens: 0, waited: 0 };
+      state.sinceReport = { loss: 0, rows: 0 };
+    }
+    const perStep = (now - began) / 1000 / (state.step - firstStep);
+    ctx.progress({ step: state.step, total, eta_s: perStep * (total - state.step) });
+  };
+}
 
 /** Validation, history, early stopping. Gives the best weights so far. */
 async function validate(
-  { ctx, validation }: FitOptions,
+  { ctx, validation, step }: FitOptions,
   state: State,
   total: number,
-  weights: Weights,
+  trainer: Trainer,
   best: Weights | undefined,
 ): Promise<Weights | undefined> {
-  const epoch = epochOf(state);
-  const scores = validation ? await score(validation, weights) : {};
-  for (const [name, value] of Object.entries(scores))
-    if (!Number.isFinite(value))
-      throw new StrataError(
-        'diverged',
-        `${name} is ${value} after step ${state.step} (epoch ${epoch}). Lower the learning rate.`,
-      );
-  state.history.push({ ...scores, epoch, step: state.step, train_loss: state.epochLoss / state.epochRows });
-  state.epochLoss = 0;
-  state.epochRows = 0;
-  if (Object.keys(scores).length > 0) ctx.metrics(state.step, { epoch, ...scores });
-
-  const stopping = validation?.earlyStopping;
-  if (!stopping) return undefined;
-  const value = scores[stopping.monitor];
-  if (value === undefined)
-    throw new StrataError('internal', `early stopping watches "${stopping.monitor}", which is not scored`);
-  const gain = state.best ? (stopping.mode === 'min' ? state.best.value - value : value - state.best.value) : Infinity;
-  // any gain keeps the weights; only a gain above the tolerance resets the patience
-  if (gain > stopping.tolerance) state.waited = 0;
-  else state.waited++;
-  let kept = best;
-  if (gain > 0) {
-    state.best = { epoch, step: state.step, value };
-    kept = copyOf(weights);
-  }
-  if (state.waited >= stopping.patience && state.step < total) {
+  const at = { epoch: epochOf(state), step: state.step };
+  const weights = finalOf(trainer);
+  const scores = validation ? await scoresOf(validation, weights, `after step ${at.step} (epoch ${at.epoch})`) : {};
+  state.history.push({ ...scores, ...at, train_loss: mean(state.sinceValidation) });
+  state.sinceValidation = { loss: 0, rows: 0 };
+  if (!validation) return undefined;
+  ctx.metrics(state.step, { epoch: at.epoch, ...scores });
+  const { keep, stop, ...standing } = judge(validation, scores, at, state);
+  Object.assign(state, standing);
+  if (stop && state.step < total) {
     state.stopped = true;
     ctx.log.info(
-      { epoch, step: state.step, best_epoch: state.best?.epoch, best_step: state.best?.step },
-      `${stopping.monitor} has not improved in ${stopping.patience} validations: training stops`,
+      { ...at, best_epoch: state.best?.epoch, best_step: state.best?.step },
+      `${validation.earlyStopping?.monitor} has not improved in ${validation.earlyStopping?.patience} validations: training stops`,
     );
   }
-  return kept;
+  return keep ? copyOf(step, weights) : best;
 }
 
-async function score(validation: Validation, weights: Weights): Promise<Scores> {
-  const { evaluator, data, batchSize } = validation;
-  if ('score' in validation) return validation.score(await evaluator.run(weights, data, validation.output, batchSize));
-  const stream = validation.stream();
-  await evaluator.stream(weights, data, validation.outputs, stream.add, batchSize);
-  return stream.end();
+interface Failure {
+  readonly feeds: readonly Feeds[];
+  readonly rate: number;
+  readonly loss: number;
+  readonly seed: number;
 }
 
-const copyOf = (weights: Weights): Weights =>
-  Object.fromEntries(Object.entries(weights).map(([n, t]) => [n, { ...t, data: t.data.slice() }]));
-
-const bestTensors = (best: Weights): Record<string, Uint8Array> =>
-  Object.fromEntries(Object.entries(best).map(([n, t]) => [BEST + n, bytesOf(t.data)]));
-
-function restoreState(stored: Checkpoint, shape: Readonly<Record<string, number>>): State {
-  const was = stored.state['shape'];
-  if (JSON.stringify(was) !== JSON.stringify(shape))
-    throw new StrataError(
-      'checkpoint_mismatch',
-      `the checkpoint was made with other data or parameters (${JSON.stringify(was)}, now ${JSON.stringify(shape)}). Start the job afresh.`,
-    );
-  // written by snapshot() of this file, under the same shape
-  return structuredClone(stored.state['fit']) as State;
-}
-
-function restoreBest(step: TrainStep, stored: Checkpoint): Weights {
-  return Object.fromEntries(
-    step.parameters.map((p) => {
-      const bytes = stored.tensors[BEST + p.name];
-      if (!bytes) throw new StrataError('checkpoint_mismatch', `the checkpoint lacks the best weights of "${p.name}"`);
-      return [p.name, { dtype: 'float32' as const, dims: p.shape, data: floatsOf(bytes) }];
-    }),
-  );
-}
-
-function warnAboutMachine(ctx: FitContext, was: unknown, now: Machine): void {
-  if (now.device !== 'cpu')
-    ctx.log.warn({ device: now.device }, 'going on from a checkpoint: only a CPU promises the identical result');
-  if (JSON.stringify(was) !== JSON.stringify(now))
-    ctx.log.warn(
-      { was: JSON.stringify(was), now: JSON.stringify(now) },
-      'the checkpoint comes from a machine with other threads, device or processor features: the result may differ in its last bits',
-    );
-}
-
-const diverged = (state: State, rate: number, loss: number): StrataError =>
-  new StrataError(
+/** The error of a loss that is not finite, naming the layer where that began. */
+async function blamed(
+  { step }: FitOptions,
+  trainer: Trainer,
+  state: State,
+  { feeds, rate, loss, seed }: Failure,
+): Promise<StrataError> {
+  await trainer.sync();
+  const t = state.step + 1;
+  const epoch = state.epoch + 1;
+  const blame = await findBlame({ step, weights: trainer.weights(), batches: feeds, t, seed });
+  return new StrataError(
     'diverged',
-    `training diverged: the loss is ${loss} at step ${state.step + 1} (epoch ${state.epoch + 1}, learning rate ${rate}). Lower the learning rate, or look for extreme values in the data.`,
+    `training diverged: the loss is ${loss} at step ${t} (epoch ${epoch}, learning rate ${rate})` +
+      `${blame ? `; ${blame.story}` : ''}. ` +
+      (blame?.kind === 'input'
+        ? 'Clean the data.'
+        : 'Lower the learning rate, or look for extreme values in the data.'),
+    blame ? { where: { layer: blame.layer, node: blame.node } } : {},
   );
+}
 
 function checkFinite(weights: Weights, state: State): void {
   for (const [name, t] of Object.entries(weights))
@@ -355,8 +281,6 @@ function checkFinite(weights: Weights, state: State): void {
       throw new StrataError(
         'diverged',
         `weights of "${name}" are not finite after step ${state.step}. Lower the learning rate.`,
-        {
-          where: { layer: name },
-        },
+        { where: { layer: name } },
       );
 }

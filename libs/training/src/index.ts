@@ -1,6 +1,10 @@
-export { epochOrder, gatherIds, gatherRows, type Batches } from './batches.js';
+export { createOrder, epochOrder, type BatchOrder, type OrderOptions } from './batch-order.js';
+export { gatherIds, gatherRows, shared, type Batches, type BatchPlace } from './batches.js';
+export { batchModule, type BatchModule, type BatchSource } from './data-loader.js';
+export { entitiesOf, entityScores, marksEntities, type Entity, type EntityScores } from './entities.js';
 export { createEvaluator, type Evaluator, type OutputStream } from './evaluate.js';
-export { fit, type EpochRecord, type FitOptions, type FitResult, type Scores, type Validation } from './fit.js';
+export { fit, type FitOptions, type FitResult } from './fit.js';
+export type { EpochRecord } from './fit-state.js';
 export {
   accuracy,
   argmaxRows,
@@ -52,3 +56,4 @@ export {
   type Weights,
 } from './trainer.js';
 export type { Optimizer, RuleInput, UpdateRule } from './update-rule.js';
+export type { EarlyStopping, Monitor, Scores, Validation } from './validation.js';
