@@ -66,7 +66,8 @@ export default defineRecipe({
     value: 0.9865,
     tolerance: 0.006,
     data: 'sms-spam, a held-out fifth',
-    command: 'npm run strata -- submit sequence/classifier --input train=ds_… --input test=ds_… --epochs 8 --seed 1 --watch',
+    command:
+      'npm run strata -- submit sequence/classifier --input train=ds_… --input test=ds_… --epochs 8 --seed 1 --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
   },
