@@ -120,7 +120,9 @@ function backward(
       const ctx = contextOf(graph, b, node, rule, active, adjointOf, valueFor);
       const vjp = vjps?.get(node) ?? rule.vjp;
       const uses = usesOf(node);
-      vjp(ctx).forEach((adjoint, i) => {
+      // named after the node whose gradient they are: profiles and the watchdog of training say where a value comes from
+      const parts = b.scope(node.name, () => vjp(ctx));
+      parts.forEach((adjoint, i) => {
         const name = uses[i];
         if (adjoint && name && ctx.needs(i)) addTo(name, checked(adjoint, b.value(name), node));
       });

@@ -56,7 +56,7 @@ export async function findBlame({ step, weights, batches, t, seed }: Suspect): P
     const scale: Feeds = step.scale ? { [step.scale]: { dtype: 'float32', dims: [], data: Float32Array.of(1) } } : {};
     const feeds = { ...fed, ...batch, ...random.draw(batch, t, micro), ...scale };
     const node = await firstNode(graph, feeds);
-    if (node) return describe(graph, node, await largestInput(graph, node, feeds));
+    if (node) return describe(node, await largestInput(graph, node, feeds));
   }
   return undefined;
 }
@@ -114,9 +114,10 @@ const GRADIENTS = 'grad/';
 /** Name of a node without its last part: the scopes that it was made in. */
 const scopeOf = (name: string): string => (name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : name);
 
-function describe(graph: Graph, node: Node, largest: { name: string; size: number } | undefined): Blame {
+function describe(node: Node, largest: { name: string; size: number } | undefined): Blame {
   const backward = node.name.startsWith(GRADIENTS);
-  const layer = backward ? layerOfGradient(graph, node) : scopeOf(node.name);
+  // a node of the gradient is named after the node whose gradient it is part of
+  const layer = backward ? scopeOf(scopeOf(node.name).slice(GRADIENTS.length)) : scopeOf(node.name);
   const size = largest ? `, up to ${Number(largest.size.toPrecision(3))} in size ("${largest.name}")` : '';
   return {
     kind: backward ? 'backward' : 'forward',
@@ -124,18 +125,4 @@ function describe(graph: Graph, node: Node, largest: { name: string; size: numbe
     node: node.name,
     story: `the first value that is not finite comes from ${node.op} "${node.name}" in layer "${layer}", in the ${backward ? 'gradients' : 'forward pass'}; what went into it was finite${size}`,
   };
-}
-
-/** The layer whose gradient a node computes: that of the nearest value of the forward pass that goes into it. */
-function layerOfGradient(graph: Graph, node: Node): string {
-  const makers = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n] as const)));
-  const seen = new Set<string>();
-  let frontier = [node];
-  while (frontier.length > 0) {
-    const makersOf = frontier.flatMap((n) => n.inputs.flatMap((i) => makers.get(i) ?? []));
-    const forward = makersOf.findLast((n) => !n.name.startsWith(GRADIENTS));
-    if (forward) return scopeOf(forward.name);
-    frontier = makersOf.filter((n) => !seen.has(n.name) && seen.add(n.name));
-  }
-  return scopeOf(node.name);
 }

@@ -91,7 +91,12 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   };
   const seed = ctx.rng.fork('random').getState().seed;
   const first = initialWeights(step, ctx.rng.fork('weights'), options.initial);
-  const trainer = await createTrainer(step, first, { threads: ctx.threads, device: ctx.device.kind, seed });
+  const trainer = await createTrainer(step, first, {
+    threads: ctx.threads,
+    device: ctx.device.kind,
+    seed,
+    guard: true,
+  });
   let loader: ReturnType<typeof createLoader> | undefined;
   try {
     let state = firstState();
@@ -119,7 +124,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const loss = await trainer.step(feeds, state.step + 1, rate, sharesOf(loaded));
       // a step that mixed precision left out has no loss that says anything
       const counts = trainer.skipped() === skipped;
-      if (counts && !Number.isFinite(loss)) throw await blamed(options, trainer, state, { feeds, rate, loss, seed });
+      if (counts && !Number.isFinite(loss + (trainer.gradientNorm() ?? 0)))
+        throw await blamed(options, trainer, state, { feeds, rate, loss, seed });
       Object.assign(state, loaded.after);
       if (counts) note(options, state, loss, loaded.rows);
       report(state, loaded, feeds, rate);
@@ -253,7 +259,7 @@ interface Failure {
   readonly seed: number;
 }
 
-/** The error of a loss that is not finite, naming the layer where that began. */
+/** The error of a loss or gradient that is not finite, naming the layer where that began. */
 async function blamed(
   { step }: FitOptions,
   trainer: Trainer,
@@ -266,7 +272,7 @@ async function blamed(
   const blame = await findBlame({ step, weights: trainer.weights(), batches: feeds, t, seed });
   return new StrataError(
     'diverged',
-    `training diverged: the loss is ${loss} at step ${t} (epoch ${epoch}, learning rate ${rate})` +
+    `training diverged: ${Number.isFinite(loss) ? 'a gradient is not finite' : `the loss is ${loss}`} at step ${t} (epoch ${epoch}, learning rate ${rate})` +
       `${blame ? `; ${blame.story}` : ''}. ` +
       (blame?.kind === 'input'
         ? 'Clean the data.'

@@ -100,6 +100,7 @@ export async function createKernelTrainer(
   options: TrainerOptions,
 ): Promise<Trainer> {
   const { settings } = step;
+  const { guard = false } = options;
   const { segments, bytes } = layOut(step);
   const arena = createArena(bytes);
   const loops = segments.flatMap((s) => s.stages.flatMap((stage) => ('assign' in stage ? [stage.assign] : [])));
@@ -200,7 +201,8 @@ export async function createKernelTrainer(
         accumulate(total, at, last ? { kept: share(i), share: ofSum } : { kept: ofSum, share: share(i) });
       }
       if (rewritesGradients) normNow();
-      const finite = settings.lossScale === undefined || Number.isFinite(normNow());
+      const judged = guard || settings.lossScale !== undefined || settings.clipNorm !== undefined;
+      const finite = Number.isFinite(mean) && (!judged || Number.isFinite(normNow()));
       if (finite) await update(ledger.update(t), learningRate);
       ledger.settle(finite);
       return mean;

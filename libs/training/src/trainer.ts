@@ -73,6 +73,11 @@ export interface TrainerOptions extends SessionOptions {
   /** Seed of the random inputs. */
   readonly seed?: number;
   /**
+   * Leaves the weights as they were when gradients are not finite, so that the step can be looked into; a pass over the gradients more. Updates in memory do so for a loss that is not finite in
+   * any case; updates in the graph never do.
+   */
+  readonly guard?: boolean;
+  /**
    * Where updates run: `memory`, by fused loops over memory that the runtime shares (the default on a CPU), or `graph`, as nodes of the graph (the default on other devices, whose memory the
    * program cannot see).
    */
