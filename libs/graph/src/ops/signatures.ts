@@ -42,6 +42,28 @@ export interface RecurrentOptions {
   readonly activations?: readonly string[];
 }
 
+/** One number for each spatial axis; `pads` before each axis, then after each. */
+export interface ConvOptions {
+  readonly strides?: readonly number[];
+  readonly dilations?: readonly number[];
+  readonly pads?: readonly number[];
+  readonly auto_pad?: 'NOTSET' | 'VALID' | 'SAME_UPPER' | 'SAME_LOWER';
+  readonly group?: number;
+}
+export interface PoolOptions extends Omit<ConvOptions, 'group'> {
+  readonly ceil_mode?: boolean;
+  /** AveragePool alone: zeros of the padding count as elements. */
+  readonly count_include_pad?: boolean;
+}
+/** Either `scales` or `sizes`, one for each axis of the tensor. */
+export interface ResizeOptions {
+  readonly scales?: readonly number[];
+  readonly sizes?: readonly number[] | Value;
+  readonly mode?: 'nearest' | 'linear' | 'cubic';
+  readonly coordinate_transformation_mode?: 'half_pixel' | 'pytorch_half_pixel' | 'align_corners' | 'asymmetric';
+  readonly nearest_mode?: 'round_prefer_floor' | 'round_prefer_ceil' | 'floor' | 'ceil';
+}
+
 /** Makes a subgraph. */
 export type Fill = (b: { readonly op: OpFunctions }, ...inputs: Value[]) => readonly Value[];
 
@@ -183,7 +205,12 @@ export interface OpFunctions {
     steps?: readonly number[],
   ) => Value;
   /** `pads`: elements added before each axis, then after each axis; constant mode, value 0 unless given. */
-  Pad: (x: Value, pads: readonly number[] | Value, value?: Value) => Value;
+  Pad: (
+    x: Value,
+    pads: readonly number[] | Value,
+    value?: Value,
+    options?: { mode?: 'constant' | 'reflect' | 'edge' | 'wrap' },
+  ) => Value;
   // indices
   Gather: (data: Value, indices: Value, options?: AxisOption) => Value;
   GatherElements: (data: Value, indices: Value, options?: AxisOption) => Value;
@@ -233,6 +260,41 @@ export interface OpFunctions {
   RNN: (inputs: RecurrentInputs, options?: RecurrentOptions) => Value[];
   GRU: (inputs: RecurrentInputs, options?: RecurrentOptions) => Value[];
   LSTM: (inputs: RecurrentInputs, options?: RecurrentOptions) => Value[];
+  // images [N, C, …]
+  /** Weights [M, C/group, …], bias [M]. */
+  Conv: (x: Value, w: Value, bias?: Value, options?: ConvOptions) => Value;
+  /** Weights [C, M/group, …], bias [M]. */
+  ConvTranspose: (
+    x: Value,
+    w: Value,
+    bias?: Value,
+    options?: ConvOptions & { output_padding?: readonly number[]; output_shape?: readonly number[] },
+  ) => Value;
+  /** [largest elements, where they are in the whole tensor]. */
+  MaxPool: (x: Value, kernel: readonly number[], options?: PoolOptions) => [Value, Value];
+  AveragePool: (x: Value, kernel: readonly number[], options?: PoolOptions) => Value;
+  GlobalAveragePool: Unary;
+  GlobalMaxPool: Unary;
+  Resize: (x: Value, options: ResizeOptions) => Value;
+  DepthToSpace: (x: Value, blocksize: number, options?: { mode?: 'DCR' | 'CRD' }) => Value;
+  SpaceToDepth: (x: Value, blocksize: number) => Value;
+  /** [y], in training [y, next running mean, next running variance]. `momentum` is the share that stays (PyTorch's is the share that is new). */
+  BatchNormalization: (
+    x: Value,
+    scale: Value,
+    bias: Value,
+    mean: Value,
+    variance: Value,
+    options?: { epsilon?: number; momentum?: number; training?: boolean },
+  ) => [Value, ...Value[]];
+  InstanceNormalization: (x: Value, scale: Value, bias: Value, options?: { epsilon?: number }) => Value;
+  GroupNormalization: (
+    x: Value,
+    scale: Value,
+    bias: Value,
+    num_groups: number,
+    options?: { epsilon?: number },
+  ) => Value;
   // quantisation, forward only
   /** y = saturate(round(x / scale) + zero point): [uint8 y, float32 scale, uint8 zero point]. */
   DynamicQuantizeLinear: (x: Value) => [Value, Value, Value];

@@ -123,6 +123,18 @@ import { Scan } from './scan.js';
 import { CustomGradient } from './custom-gradient.js';
 import { Where } from './where.js';
 import { Xor } from './xor.js';
+import { Conv } from './conv.js';
+import { ConvTranspose } from './conv-transpose.js';
+import { MaxPool } from './max-pool.js';
+import { AveragePool } from './average-pool.js';
+import { GlobalAveragePool } from './global-average-pool.js';
+import { GlobalMaxPool } from './global-max-pool.js';
+import { Resize } from './resize.js';
+import { DepthToSpace } from './depth-to-space.js';
+import { SpaceToDepth } from './space-to-depth.js';
+import { BatchNormalization } from './batch-normalization.js';
+import { InstanceNormalization } from './instance-normalization.js';
+import { GroupNormalization } from './group-normalization.js';
 import type { OpRule, OpSample } from './rule.js';
 import type { OpName } from './signatures.js';
 
@@ -248,6 +260,18 @@ export const OPS: { readonly [K in OpName]: OpRule<K> } = {
   RNN,
   GRU,
   LSTM,
+  Conv,
+  ConvTranspose,
+  MaxPool,
+  AveragePool,
+  GlobalAveragePool,
+  GlobalMaxPool,
+  Resize,
+  DepthToSpace,
+  SpaceToDepth,
+  BatchNormalization,
+  InstanceNormalization,
+  GroupNormalization,
   DynamicQuantizeLinear,
   MatMulInteger,
   QuantizeLinear,
