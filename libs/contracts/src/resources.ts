@@ -183,6 +183,19 @@ export type PredictRequest = z.infer<typeof PredictRequest>;
 export const Prediction = z.union([
   z.object({ label: z.string(), probability: z.number(), probabilities: z.record(z.string(), z.number()) }),
   z.object({ value: z.number() }),
+  z.object({
+    tags: z
+      .array(
+        z.object({
+          text: z.string(),
+          start: z.number().int(),
+          end: z.number().int(),
+          label: z.string(),
+          probability: z.number(),
+        }),
+      )
+      .describe('the words of a text with their labels; start and end count UTF-16 units'),
+  }),
 ]);
 export type Prediction = z.infer<typeof Prediction>;
 export const PredictResponse = z

@@ -16,6 +16,7 @@ export { readObjects, readRows, type ReadOptions, type RowBatch, type RowFormat 
 export { batchIndices, kFold, trainTestSplit, type Split } from './split.js';
 export { suggestTask } from './task.js';
 export { readText } from './text.js';
+export { encodeWithin, padTokens, type TokenBatch } from './tokenizers/batch.js';
 export { loadTokenizer } from './tokenizers/load.js';
 export {
   BPE_UNITS,

@@ -1,10 +1,9 @@
-import type { HashedNgrams, ModelManifest, Prediction } from '@strata/contracts';
-import { hashNgramsBatch } from '@strata/data';
-import { createSession, type DeviceKind, type Session, type Tensor } from '@strata/runtime';
-import { StrataError } from '@strata/kernel';
+import type { ModelManifest, Prediction } from '@strata/contracts';
+import { createSession, type DeviceKind, type Tensor } from '@strata/runtime';
 import path from 'node:path';
 import { checkTensors } from './check.js';
 import { readManifest } from './manifest.js';
+import { preprocessOf } from './preprocess.js';
 import { predictionsOf, tensorsOf, type Row } from './rows.js';
 
 export interface OpenOptions {
@@ -21,7 +20,7 @@ export interface Predictor {
    */
   predict(rows: readonly Row[], firstRow?: number): Promise<Prediction[]>;
   /**
-   * The declared inputs in, the declared outputs (or those asked for) out. Text is made into n-grams here when the manifest says so.
+   * The declared inputs in, the declared outputs (or those asked for) out. Text becomes n-grams or tokens here when the manifest says so.
    * @throws StrataError `invalid_input`
    */
   infer(inputs: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>>;
@@ -32,43 +31,29 @@ export interface Predictor {
 export async function openModel(dir: string, options: OpenOptions = {}): Promise<Predictor> {
   const manifest = await readManifest(dir);
   const session = await createSession(path.join(dir, 'model.onnx'), options);
+  const prepare = await preprocessOf(dir, manifest, session.inputs).catch(async (e: unknown) => {
+    await session.release();
+    throw e;
+  });
   const infer: Predictor['infer'] = async (inputs, outputs) => {
     checkTensors(manifest, inputs, outputs);
-    return session.run(feedsOf(manifest, session, inputs), outputs ?? manifest.outputs.map((o) => o.name));
+    const wanted = outputs ?? manifest.outputs.map((o) => o.name);
+    const { feeds, extra = {} } = prepare(inputs);
+    const own = wanted.filter((name) => Object.hasOwn(extra, name));
+    const made = await session.run(
+      feeds,
+      wanted.filter((name) => !own.includes(name)),
+    );
+    return { ...made, ...Object.fromEntries(own.map((name) => [name, extra[name] as Tensor])) };
   };
   return {
     manifest,
     infer,
     async predict(rows, firstRow = 1) {
       if (rows.length === 0) return [];
-      return predictionsOf(manifest, await infer(tensorsOf(manifest, rows, firstRow)));
+      const inputs = tensorsOf(manifest, rows, firstRow);
+      return predictionsOf(manifest, await infer(inputs), inputs);
     },
     close: () => session.release(),
   };
-}
-
-/** What the graph itself takes: the declared inputs, or the ids of their n-grams. */
-function feedsOf(
-  manifest: ModelManifest,
-  session: Session,
-  inputs: Readonly<Record<string, Tensor>>,
-): Readonly<Record<string, Tensor>> {
-  const { preprocess } = manifest;
-  if (!preprocess) return inputs;
-  if (preprocess.kind !== 'hashed-ngrams')
-    throw new StrataError('invalid_model', `this version does not serve models with ${preprocess.kind} preprocessing`);
-  const [text] = manifest.inputs;
-  const [ids, ...others] = session.inputs;
-  const given = text && inputs[text.name];
-  if (!given || given.dtype !== 'string' || !ids || others.length > 0)
-    throw new StrataError(
-      'invalid_model',
-      'a model with text preprocessing has one BYTES input, and its graph one of ids',
-    );
-  return { [ids.name]: idsOf(given.data as string[], preprocess) };
-}
-
-function idsOf(texts: readonly string[], spec: HashedNgrams): Tensor {
-  const { ids, shape } = hashNgramsBatch(texts, spec);
-  return { dtype: 'int64', dims: shape, data: ids };
 }

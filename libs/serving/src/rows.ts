@@ -90,10 +90,15 @@ function number(cell: Cell, input: Input, n: number): number {
 }
 
 /**
- * What the outputs say about each row.
- * @throws StrataError `invalid_model` when they are not those of a classifier or regressor
+ * What the outputs say about each row. Taggers also need what they were given (`inputs`), to say which words their labels belong to.
+ * @throws StrataError `invalid_model` when they are not those of a classifier, tagger or regressor
  */
-export function predictionsOf(manifest: ModelManifest, outputs: Readonly<Record<string, Tensor>>): Prediction[] {
+export function predictionsOf(
+  manifest: ModelManifest,
+  outputs: Readonly<Record<string, Tensor>>,
+  inputs: Readonly<Record<string, Tensor>> = {},
+): Prediction[] {
+  if (manifest.task === 'token-classification') return tagsOf(manifest, outputs, inputs);
   if (manifest.task === 'regression') {
     return Array.from(floats(outputs, 'prediction').data, (value, row) => {
       if (Number.isFinite(value)) return { value };
@@ -125,6 +130,50 @@ export function predictionsOf(manifest: ModelManifest, outputs: Readonly<Record<
       probability: p[best] ?? 0,
       probabilities: Object.fromEntries(labels.map((name, i) => [name, p[i] ?? 0])),
     };
+  });
+}
+
+const SPACE = /\s/u;
+
+/** The label of each word, which is that of its first token: a word ends at white space. */
+function tagsOf(
+  manifest: ModelManifest,
+  outputs: Readonly<Record<string, Tensor>>,
+  inputs: Readonly<Record<string, Tensor>>,
+): Prediction[] {
+  const texts = inputs[manifest.inputs[0]?.name ?? '']?.data as readonly string[] | undefined;
+  const labels = outputs['label'];
+  const places = outputs['offsets'];
+  if (!texts || labels?.dtype !== 'string' || !(places?.data instanceof BigInt64Array))
+    throw new StrataError(
+      'invalid_model',
+      'a tagger gives BYTES "label" [N, L] and INT64 "offsets" [N, L, 2], and declares them in model.json',
+    );
+  const { data: p } = floats(outputs, 'probabilities');
+  const width = labels.dims[1] ?? 0;
+  const classes = manifest.labels?.length ?? 0;
+  return texts.map((text, n) => {
+    const tags = [];
+    let next = 0;
+    for (let i = 0; i < width; i++) {
+      const at = n * width + i;
+      let start = Number(places.data[2 * at]);
+      const tokenEnd = Number(places.data[2 * at + 1]);
+      // a token may begin with the space before its word
+      while (start < tokenEnd && SPACE.test(text[start] as string)) start++;
+      if (start < next || start >= tokenEnd) continue;
+      let end = start;
+      while (end < text.length && !SPACE.test(text[end] as string)) end++;
+      tags.push({
+        text: text.slice(start, end),
+        start,
+        end,
+        label: (labels.data as readonly string[])[at] ?? '',
+        probability: Math.max(...p.subarray(at * classes, (at + 1) * classes)),
+      });
+      next = end;
+    }
+    return { tags };
   });
 }
 

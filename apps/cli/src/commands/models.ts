@@ -117,8 +117,11 @@ async function read(source: string): Promise<string> {
   return existsSync(source) ? readFileSync(source, 'utf8') : source;
 }
 
-export const predictionText = (p: Prediction): string =>
-  'value' in p ? figure(p.value) : `${p.label}  ${(p.probability * 100).toFixed(1)} %`;
+export function predictionText(p: Prediction): string {
+  if ('value' in p) return figure(p.value);
+  if ('tags' in p) return p.tags.map((t) => `${t.text}/${t.label}`).join(' ');
+  return `${p.label}  ${(p.probability * 100).toFixed(1)} %`;
+}
 export const inputText = (row: unknown, width = 60): string =>
   clip(typeof row === 'string' ? row : JSON.stringify(row), width);
 

@@ -60,18 +60,19 @@ export class PredictService {
         `model ${name} was imported without saying what it predicts, so rows cannot be made into its tensors: import it again in a .zip with a model.json`,
       );
     const wire = wireName(row);
+    const inputs = tensorsOf(row.manifest, body.inputs);
     const request = inferRequest({
       model: wire.name,
       version: wire.version,
       id: requestId,
-      inputs: tensorsOf(row.manifest, body.inputs),
+      inputs,
     });
     const response = await this.infer(row, request, requestId);
     const compute = response.parameters['compute_ms']?.parameterChoice;
     return {
       model: name,
       version: row.version,
-      predictions: predictionsOf(row.manifest, responseTensors(response)),
+      predictions: predictionsOf(row.manifest, responseTensors(response), inputs),
       usage: { rows: body.inputs.length, compute_ms: compute?.$case === 'doubleParam' ? compute.value : 0 },
     };
   }

@@ -13,6 +13,9 @@ export interface BatchPredictParams {
   readonly batch_size: number;
 }
 
+/** Tasks of which each row has an answer. */
+const PREDICTS = new Set<ModelManifest['task']>(['classification', 'regression', 'token-classification']);
+
 /** The columns that are appended. @throws StrataError `invalid_parameter` when the data has one of them already */
 function appended(manifest: ModelManifest, format: DatasetFormat, params: BatchPredictParams): string[] {
   const base = params.prediction_column;
@@ -34,6 +37,7 @@ function appended(manifest: ModelManifest, format: DatasetFormat, params: BatchP
 
 function cellsOf(prediction: Prediction, labels: readonly string[], all: boolean): WritableCell[] {
   if ('value' in prediction) return [prediction.value];
+  if ('tags' in prediction) return [prediction.tags.map((t) => t.label).join(' ')];
   return [
     prediction.label,
     prediction.probability,
@@ -45,8 +49,11 @@ export async function run(ctx: JobContext, params: BatchPredictParams): Promise<
   const model = await ctx.model('model');
   const data = await ctx.dataset('data');
   const { manifest } = model;
-  if (manifest.task === 'other')
-    throw new StrataError('invalid_model', 'only classifiers and regressors give one prediction for each row.');
+  if (!PREDICTS.has(manifest.task))
+    throw new StrataError(
+      'invalid_model',
+      `only classifiers, taggers and regressors give one prediction for each row, and this model is for "${manifest.task}".`,
+    );
   const added = appended(manifest, data.format, params);
   const toRow = rowMapper(model, data.format, params.text_column);
   const path = join(ctx.workDir, 'data.csv');
@@ -67,7 +74,9 @@ export async function run(ctx: JobContext, params: BatchPredictParams): Promise<
           range.min = Math.min(range.min, prediction.value);
           range.max = Math.max(range.max, prediction.value);
           range.sum += prediction.value;
-        } else counts[prediction.label] = (counts[prediction.label] ?? 0) + 1;
+        } else if ('tags' in prediction)
+          for (const { label } of prediction.tags) counts[label] = (counts[label] ?? 0) + 1;
+        else counts[prediction.label] = (counts[prediction.label] ?? 0) + 1;
         await writer.write([
           ...(batch.rows[i] ?? []),
           ...cellsOf(prediction, manifest.labels ?? [], params.probabilities),
@@ -79,8 +88,9 @@ export async function run(ctx: JobContext, params: BatchPredictParams): Promise<
     await predictor.close();
   }
   await writer.close();
-  const classes = manifest.task === 'classification';
-  const types = { [params.prediction_column]: classes ? ('category' as const) : ('number' as const) };
+  const classes = manifest.task !== 'regression';
+  const type = { classification: 'category', 'token-classification': 'text', regression: 'number' } as const;
+  const types = { [params.prediction_column]: type[manifest.task as keyof typeof type] };
   await ctx.output.dataset('data', path, await describeWritten(ctx, path, data.format, types, names));
   const rows = writer.rows;
   await ctx.output.report('report', {

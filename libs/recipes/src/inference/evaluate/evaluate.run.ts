@@ -1,4 +1,4 @@
-import type { DatasetHandle, JobContext, ModelHandle, Prediction } from '@strata/contracts';
+import type { DatasetHandle, JobContext, ModelHandle, ModelManifest, Prediction } from '@strata/contracts';
 import { columnIndex, parseNumber, quoteList, type Cell } from '@strata/data';
 import { StrataError } from '@strata/kernel';
 import { openModel, type Predictor, type Row } from '@strata/serving';
@@ -10,19 +10,14 @@ import {
   regressionMetrics,
 } from '@strata/training';
 import { batchesOf, folderBytes, percentile, rowMapper } from '../../shared/model-rows.js';
+import type { Judge } from './judge.js';
+import { tagJudge } from './tag-judge.js';
 
 export interface EvaluateParams {
   readonly target: string;
   readonly text_column: string;
   readonly batch_size: number;
   readonly latency_rows: number;
-}
-
-/** Gathers predictions beside the truth, batch by batch. */
-interface Judge {
-  add(truth: string, prediction: Prediction, line: number): void;
-  /** @throws StrataError `empty_data`, `invalid_data` */
-  figures(): { metrics: Record<string, number>; detail: Record<string, unknown> };
 }
 
 /** A class of the data as the model names it: `2.0` is `2`. */
@@ -104,6 +99,12 @@ function valueJudge(target: string): Judge {
   };
 }
 
+const JUDGES: Partial<Record<ModelManifest['task'], (labels: readonly string[], target: string) => Judge>> = {
+  classification: classJudge,
+  regression: (_labels, target) => valueJudge(target),
+  'token-classification': tagJudge,
+};
+
 function targetOf(model: ModelHandle, data: DatasetHandle, asked: string): { name: string; index: number } {
   const name = asked === '' ? model.manifest.target : asked;
   if (name === null)
@@ -130,11 +131,15 @@ export async function run(ctx: JobContext, params: EvaluateParams): Promise<Reco
   const model = await ctx.model('model');
   const data = await ctx.dataset('data');
   const { manifest } = model;
-  if (manifest.task === 'other')
-    throw new StrataError('invalid_model', 'only classifiers and regressors can be evaluated.');
+  const judgeOf = JUDGES[manifest.task];
+  if (!judgeOf)
+    throw new StrataError(
+      'invalid_model',
+      `only classifiers, taggers and regressors can be evaluated, and this model is for "${manifest.task}".`,
+    );
   const target = targetOf(model, data, params.target);
   const toRow = rowMapper(model, data.format, params.text_column);
-  const judge = manifest.task === 'classification' ? classJudge(manifest.labels ?? []) : valueJudge(target.name);
+  const judge = judgeOf(manifest.labels ?? [], target.name);
   const predictor = await openModel(model.dir, { threads: ctx.threads });
   const perRow: number[] = [];
   const sample: Row[] = [];

@@ -37,7 +37,7 @@ export default defineRecipe({
   inputs: {
     data: { kind: 'dataset', description: { en: 'Text to learn from', zh: '训练文本' } },
     tokenizer: {
-      kind: 'model',
+      kind: 'file',
       optional: true,
       description: { en: 'Tokenizer; else one is learned from the text', zh: '分词器；缺省时由文本训练得到' },
     },

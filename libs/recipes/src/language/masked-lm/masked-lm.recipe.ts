@@ -40,7 +40,7 @@ export default defineRecipe({
   inputs: {
     data: { kind: 'dataset', description: { en: 'Text to learn from', zh: '训练文本' } },
     tokenizer: {
-      kind: 'model',
+      kind: 'file',
       optional: true,
       description: {
         en: 'Tokenizer with a [MASK] token; else one is learned from the text',

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { JobContext } from '@strata/contracts';
-import { loadColumns, loadTokenizer, textsOf, trainTokenizer, type Tokenizer, type TokenizerJson } from '@strata/data';
+import { loadColumns, readText as readFile, textsOf, trainTokenizer, type Tokenizer } from '@strata/data';
 import { StrataError } from '@strata/kernel';
 import { turn } from '../../shared/cancel.js';
+import { tokenizerInput } from '../../shared/tokenizer.js';
 
 export interface CorpusParams {
   readonly text_column: string;
@@ -29,7 +28,7 @@ export interface Tokens {
 /** The text of the input `data`: a plain file as it is, a column's texts one under another. */
 async function readText(ctx: JobContext, column: string): Promise<string> {
   const { path, format } = await ctx.dataset('data');
-  if (format.format === 'text') return readFile(path, 'utf8');
+  if (format.format === 'text') return readFile(path, { signal: ctx.signal });
   const table = await loadColumns(path, format, { columns: [column], types: { [column]: 'text' }, signal: ctx.signal });
   return textsOf(table, column)
     .filter((t) => t !== null)
@@ -46,7 +45,7 @@ export async function readCorpus(ctx: JobContext, p: CorpusParams, specialTokens
   if (/[\uDC00-\uDFFF]/.test(text.charAt(cut))) cut++;
   const [train, valid] = [text.slice(0, cut), text.slice(cut)];
   const tokenizer = ctx.has('tokenizer')
-    ? await givenTokenizer(ctx)
+    ? await tokenizerInput(ctx)
     : trainTokenizer(linesOf(train), {
         type: p.tokenizer,
         vocab_size: p.vocab_size,
@@ -55,19 +54,6 @@ export async function readCorpus(ctx: JobContext, p: CorpusParams, specialTokens
       });
   await turn(ctx.signal);
   return { tokenizer, train: encode(tokenizer, train), valid: encode(tokenizer, valid) };
-}
-
-async function givenTokenizer(ctx: JobContext): Promise<Tokenizer> {
-  const { dir } = await ctx.model('tokenizer');
-  const file = join(dir, 'tokenizer.json');
-  try {
-    return loadTokenizer(JSON.parse(await readFile(file, 'utf8')) as TokenizerJson);
-  } catch (cause) {
-    throw new StrataError('invalid_model', 'the model given as tokenizer has no tokenizer.json that can be read.', {
-      where: { field: 'inputs.tokenizer' },
-      cause,
-    });
-  }
 }
 
 /** Lines with their line breaks. */
