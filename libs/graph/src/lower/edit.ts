@@ -14,7 +14,7 @@ export interface Editor {
   users(name: string): readonly Node[] | undefined;
   /** Type and shape of a value of the original graph. */
   value(name: string): Value | undefined;
-  /** The number that a constant of one element, or one that is spread to a larger shape, holds. */
+  /** The number that all elements of a constant are, whether it was spread by Expand or is stored so. */
   number(name: string | undefined): number | undefined;
   /** Elements of a constant of integers. */
   integers(name: string | undefined): readonly number[] | undefined;
@@ -29,6 +29,11 @@ export interface Editor {
   replaced(node: Node): boolean;
   /** The edited graph, or the very same one when nothing was replaced. */
   done(): Graph;
+}
+
+function allAre(data: TensorData['data'], value: unknown): boolean {
+  for (const v of data) if (v !== value) return false;
+  return true;
 }
 
 export function edit(graph: Graph): Editor {
@@ -71,7 +76,8 @@ export function edit(graph: Graph): Editor {
     number(name) {
       const source = maker(name, 'Expand')?.inputs[0] ?? name;
       const t = constantOf(source);
-      return t?.data.length === 1 ? Number(t.data[0]) : undefined;
+      const first = t?.data[0];
+      return t && first !== undefined && allAre(t.data, first) ? Number(first) : undefined;
     },
     integers(name) {
       const t = constantOf(name);

@@ -1,4 +1,4 @@
-import type { Dim, Node } from '../types.js';
+import type { Node } from '../types.js';
 import { edit, type Editor } from './edit.js';
 import type { Lowering } from './lower.js';
 
@@ -15,9 +15,6 @@ export const rowScales: Lowering = {
   },
 };
 
-const size = (shape: readonly Dim[]): number | undefined =>
-  shape.every((d) => typeof d === 'number') ? shape.reduce((n: number, d) => n * Number(d), 1) : undefined;
-
 function move(e: Editor, mul: Node): void {
   const [q, r] = mul.inputs;
   const scaled = mul.outputs[0] ?? '';
@@ -27,7 +24,7 @@ function move(e: Editor, mul: Node): void {
     return;
   if (rs.at(-1) !== 1 || classes < 2 || !rs.slice(0, -1).every((d, i) => d === qs[i])) return;
   const columns = classes;
-  const edits = consumers(e, scaled, columns);
+  const edits = consumers(e, scaled, columns, { scaled, plain: q });
   if (!edits) return;
   const flatQ = e.node('Reshape', [q, e.ints([-1, columns])]);
   const flatR = e.node('Reshape', [r, e.ints([-1, 1])]);
@@ -37,8 +34,14 @@ function move(e: Editor, mul: Node): void {
 
 type Apply = (q: string, r: string) => void;
 
+/** The scaled value and the one before, of the same shape. */
+interface Source {
+  readonly scaled: string;
+  readonly plain: string;
+}
+
 /** How each user of the scaled value, reshaped or not, is rewritten; undefined when one of them cannot be, or gains nothing. */
-function consumers(e: Editor, name: string, columns: number): Apply[] | undefined {
+function consumers(e: Editor, name: string, columns: number, of: Source): Apply[] | undefined {
   const users = e.users(name);
   if (!users || users.length === 0) return undefined;
   const all: Apply[] = [];
@@ -48,7 +51,7 @@ function consumers(e: Editor, name: string, columns: number): Apply[] | undefine
     const shape = e.value(output ?? '')?.shape;
     if (output === undefined || !shape) return undefined;
     if (user.op === 'Reshape' && user.domain === '' && shape.at(-1) === columns) {
-      const inner = consumers(e, output, columns);
+      const inner = consumers(e, output, columns, of);
       if (!inner) return undefined;
       all.push(...inner);
     } else if (user.op === 'Transpose' && shape.length === 2) {
@@ -59,7 +62,9 @@ function consumers(e: Editor, name: string, columns: number): Apply[] | undefine
       const w = user.inputs[1] ?? '';
       const other = e.value(w)?.shape;
       if (other?.length !== 2 || typeof other[1] !== 'number' || other[1] >= columns) return undefined;
-      all.push((q, r) => productThenScale(e, user, w, q, r));
+      const open = shape.filter((d) => typeof d === 'string').length;
+      if (open > 1 && name !== of.scaled) return undefined;
+      all.push((q, r) => productThenScale(e, user, w, q, r, of.plain));
     } else if (user.op === 'MatMul' && user.inputs[1] === name) {
       const apply = weightProduct(e, user, columns);
       if (!apply) return undefined;
@@ -106,19 +111,19 @@ function weightProduct(e: Editor, user: Node, columns: number): Apply | undefine
 }
 
 /** (Q W) · r in the shape that the product has. */
-function productThenScale(e: Editor, user: Node, w: string, q: string, r: string): void {
+function productThenScale(e: Editor, user: Node, w: string, q: string, r: string, like: string): void {
   const output = user.outputs[0] ?? '';
   const shape = e.value(output)?.shape ?? [];
   const product = e.node('MatMul', [q, w]);
   const scaled = e.node('Mul', [product.name, r]);
   const open = shape.filter((d) => typeof d === 'string').length;
-  if (size(shape) !== undefined || open === 1) {
+  if (open <= 1) {
     const target = e.ints(shape.map((d) => (typeof d === 'string' ? -1 : d)));
     e.replace(user, [product, scaled, e.named(output, 'Reshape', [scaled.name, target])]);
     return;
   }
   // several open sizes: those of the operand before it was flattened, then the columns of w
-  const rows = e.node('Shape', [user.inputs[0] ?? ''], {
+  const rows = e.node('Shape', [like], {
     start: { type: 'int', value: 0 },
     end: { type: 'int', value: -1 },
   });
