@@ -1,4 +1,24 @@
-export { glorotUniform, kaimingUniform, normal, ones, zeros } from './init.js';
+export {
+  averagePool,
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  globalAveragePool,
+  maxPool,
+  type ConvOptions,
+  type ConvTransposeOptions,
+  type PoolOptions,
+} from './conv.js';
+export { convUniform, glorotUniform, kaimingNormal, kaimingUniform, normal, ones, zeros } from './init.js';
+export { batchNorm, groupNorm, type BatchNormOptions, type GroupNormOptions } from './norm-batch.js';
+export {
+  IMAGE_NORMS,
+  imageNorm,
+  residualBlock,
+  type ImageLayerOptions,
+  type ImageNorm,
+  type ResidualOptions,
+} from './residual.js';
 export {
   ACTIVATIONS,
   activate,

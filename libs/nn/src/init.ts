@@ -27,6 +27,27 @@ export const glorotUniform: Initializer = uniform((fanIn, fanOut) => Math.sqrt(6
 /** U(±√(6 / fan_in)): keeps variances through layers of ReLU. He et al. 2015, arXiv 1502.01852. Weights are [in, out]. */
 export const kaimingUniform: Initializer = uniform((fanIn) => Math.sqrt(6 / fanIn));
 
+/** Weights [out, in / groups, …] of convolutions, the last axes being the window. */
+function convFans(dims: readonly number[]): { fanIn: number; fanOut: number } {
+  const window = dims.slice(2).reduce((n, d) => n * d, 1);
+  return { fanIn: (dims[1] ?? 1) * window, fanOut: (dims[0] ?? 1) * window };
+}
+
+/** U(±1/√fan_in) for weights [out, in, …]: what PyTorch gives convolutions. */
+export const convUniform: Initializer = (dims, dtype, rng) => {
+  const a = 1 / Math.sqrt(convFans(dims).fanIn);
+  const n = dims.reduce((m, d) => m * d, 1);
+  return tensorOf(
+    dtype,
+    dims,
+    Array.from({ length: n }, () => a * (2 * rng.next() - 1)),
+  );
+};
+
+/** N(0, 2 / fan_out) for weights [out, in, …]: keeps the variance of gradients through layers of ReLU, as residual networks begin. He et al. 2015, arXiv 1502.01852. */
+export const kaimingNormal: Initializer = (dims, dtype, rng) =>
+  normal(Math.sqrt(2 / convFans(dims).fanOut))(dims, dtype, rng);
+
 /** N(0, std²). */
 export const normal =
   (std = 0.02): Initializer =>
