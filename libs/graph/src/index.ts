@@ -1,7 +1,7 @@
 export { bindParameters, initialParameters, parameterCount } from './bind.js';
 export { DEFAULT_OPSET, GraphBuilder, type Initializer, type Parameter, type RandomInput } from './builder.js';
 export { differentiate, gradientName } from './differentiate.js';
-export { broadcast, isStatic, sameShape, showShape } from './dims.js';
+export { broadcast, evalDim, isStatic, sameShape, showShape } from './dims.js';
 export { fromOnnx, type ReadExternal } from './from-onnx.js';
 export { graphHash } from './hash.js';
 export { inferShapes, inferValues } from './infer.js';

@@ -1,4 +1,4 @@
-import type { Dim, RandomInput, ValueInfo } from '@strata/graph';
+import { evalDim, type RandomInput, type ValueInfo } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
 import { tensor, type Tensor } from '@strata/runtime';
 import { createPhilox, type Stream } from './kernels/philox.js';
@@ -10,44 +10,36 @@ export interface RandomSource {
 }
 
 /** Sizes of the graph's symbols in these feeds. @throws StrataError `invalid_input` when two feeds disagree */
-export function symbolSizes(
-  inputs: readonly ValueInfo[],
-  feeds: Readonly<Record<string, Tensor>>,
-): ReadonlyMap<string, number> {
-  const sizes = new Map<string, number>();
-  for (const { name, shape } of inputs) {
-    const dims = feeds[name]?.dims;
-    if (!dims) continue;
-    shape.forEach((d, i) => {
-      const size = dims[i];
-      if (typeof d !== 'string' || size === undefined) return;
-      if ((sizes.get(d) ?? size) !== size)
+function symbolSizes(inputs: readonly ValueInfo[], feeds: Readonly<Record<string, Tensor>>): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const { name, shape } of inputs)
+    feeds[name]?.dims.forEach((size, i) => {
+      const symbol = shape[i];
+      if (typeof symbol !== 'string') return;
+      const before = (sizes[symbol] ??= size);
+      if (before !== size)
         throw new StrataError(
           'invalid_input',
-          `the size ${d} is ${sizes.get(d)} in one input and ${size} in "${name}"`,
+          `the size ${symbol} is ${before} in one input and ${size} in "${name}"`,
           {
             where: { field: name },
           },
         );
-      sizes.set(d, size);
     });
-  }
   return sizes;
 }
 
-/** A size as a number: a name, or a product of names and numbers such as `2*N*L`. */
-function sizeOf(dim: Dim, sizes: ReadonlyMap<string, number>, input: string): number {
-  if (typeof dim === 'number') return dim;
-  const known = sizes.get(dim);
-  if (known !== undefined) return known;
-  const factors = dim.split('*').map((f) => (/^\d+$/.test(f) ? Number(f) : sizes.get(f)));
-  if (factors.some((f) => f === undefined))
-    throw new StrataError(
-      'invalid_graph',
-      `the random input "${input}" has the size ${dim}, which no input of the batch shows`,
-      { where: { node: input } },
-    );
-  return (factors as number[]).reduce((a, b) => a * b, 1);
+function dimsOf({ name, shape }: RandomInput, sizes: Readonly<Record<string, number>>): number[] {
+  return shape.map((d) => {
+    const size = evalDim(d, sizes);
+    if (size === undefined)
+      throw new StrataError(
+        'invalid_graph',
+        `the random input "${name}" has the size ${d}, which no input of the batch shows`,
+        { where: { node: name } },
+      );
+    return size;
+  });
 }
 
 /** FNV-1a of a name, 32 bits. */
@@ -68,7 +60,7 @@ export async function createRandomSource(
   return {
     draw(feeds, step, microBatch) {
       const sizes = symbolSizes(inputs, feeds);
-      const dims = randoms.map((r) => r.shape.map((d) => sizeOf(d, sizes, r.name)));
+      const dims = randoms.map((r) => dimsOf(r, sizes));
       const counts = dims.map((d) => d.reduce((a, b) => a * b, 1));
       const arrays = philox.room(counts);
       return Object.fromEntries(
