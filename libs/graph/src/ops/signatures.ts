@@ -181,6 +181,24 @@ export interface OpFunctions {
   Softmax: (x: Value, options?: AxisOption) => Value;
   LogSoftmax: (x: Value, options?: AxisOption) => Value;
   LayerNormalization: (x: Value, scale: Value, bias?: Value, options?: AxisOption & { epsilon?: number }) => Value;
+  /** Operator set 23. */
+  RMSNormalization: (x: Value, scale: Value, options?: AxisOption & { epsilon?: number }) => Value;
+  /** Operator set 23: x [N, heads, L, size] or [N, L, heads · size]; tables [N, L, size/2], or [positions, size/2] with `positions` [N, L]. */
+  RotaryEmbedding: (
+    x: Value,
+    cos: Value,
+    sin: Value,
+    positions?: Value,
+    options?: { interleaved?: boolean; num_heads?: number; rotary_embedding_dim?: number },
+  ) => Value;
+  /** Operator set 23: scaled dot product attention of [N, heads, L, size] or [N, L, heads · size]; the mask is added, or bool. */
+  Attention: (
+    q: Value,
+    k: Value,
+    v: Value,
+    mask?: Value,
+    options?: { is_causal?: boolean; q_num_heads?: number; kv_num_heads?: number; scale?: number },
+  ) => Value;
   // shapes
   Shape: (x: Value, options?: { start?: number; end?: number }) => Value;
   Size: Unary;

@@ -32,6 +32,8 @@ import { Identity } from './identity.js';
 import { IsNaN } from './is-nan.js';
 import { LabelEncoder } from './label-encoder.js';
 import { LayerNormalization } from './layer-normalization.js';
+import { RMSNormalization } from './rms-normalization.js';
+import { RotaryEmbedding } from './rotary-embedding.js';
 import { LeakyRelu } from './leaky-relu.js';
 import { Less } from './less.js';
 import { LessOrEqual } from './less-or-equal.js';
@@ -132,6 +134,7 @@ import { GlobalMaxPool } from './global-max-pool.js';
 import { Resize } from './resize.js';
 import { DepthToSpace } from './depth-to-space.js';
 import { SpaceToDepth } from './space-to-depth.js';
+import { Attention } from './attention.js';
 import { BatchNormalization } from './batch-normalization.js';
 import { InstanceNormalization } from './instance-normalization.js';
 import { GroupNormalization } from './group-normalization.js';
@@ -231,6 +234,9 @@ export const OPS: { readonly [K in OpName]: OpRule<K> } = {
   Softmax,
   LogSoftmax,
   LayerNormalization,
+  RMSNormalization,
+  RotaryEmbedding,
+  Attention,
   Shape,
   Size,
   Reshape,
