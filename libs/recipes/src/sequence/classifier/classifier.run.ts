@@ -59,7 +59,6 @@ export async function run(ctx: JobContext, params: SequenceClassifierParams): Pr
       min_frequency: params.min_frequency,
       special_tokens: [PAD, UNKNOWN],
       lowercase: params.lowercase,
-      signal: ctx.signal,
     },
   );
   const encode = (from: Texts, at: Int32Array): Labelled => ({

@@ -2,12 +2,11 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DatasetHandle, RecipeDefinition } from '@strata/contracts';
-import { loadTokenizer, type TokenizerJson } from '@strata/data';
 import { bindParameters, fromOnnx, initialParameters, toOnnx, type Graph } from '@strata/graph';
 import { createRng } from '@strata/kernel';
 import { createSession, tensor } from '@strata/runtime';
+import { openModel } from '@strata/serving';
 import { asInput, datasetFromText, localFolder, runLocally, type LocalRun } from '../../testing/local-context.js';
-import { tokenFeeds } from '../shared/tokens.js';
 import { sequenceExport, type SequenceModel } from './classifier.model.js';
 import definition from './classifier.recipe.js';
 
@@ -54,15 +53,11 @@ describe('sequence/classifier', () => {
     expect(model.manifest.preprocess).toMatchObject({ kind: 'tokenizer', pad_id: 0 });
     const graph = fromOnnx(await readFile(join(model.dir, 'model.onnx')));
     expect(graph.nodes.filter((n) => n.op === 'GRU')).toHaveLength(1);
-    const tokenizer = loadTokenizer(
-      JSON.parse(await readFile(join(model.dir, 'tokenizer.json'), 'utf8')) as TokenizerJson,
-    );
-    const texts = ['rose soon fell', 'fell later again slowly rose'];
-    const ids = texts.map((t) => tokenizer.encode(t, { addSpecialTokens: false }).ids);
-    const session = await createSession(join(model.dir, 'model.onnx'));
-    const out = await session.run(tokenFeeds(ids, Int32Array.of(0, 1)));
-    await session.release();
-    expect(out['label']?.data).toEqual(['down', 'up']);
+    const predictor = await openModel(model.dir);
+    const answers = await predictor.predict(['rose soon fell', { text: 'fell later again slowly rose' }, '']);
+    await predictor.close();
+    expect(answers.slice(0, 2).map((a) => ('label' in a ? a.label : a))).toEqual(['down', 'up']);
+    expect(answers[2]).toHaveProperty('probabilities');
   });
 
   it('refuses a column that is not there and a target that is no class', async () => {

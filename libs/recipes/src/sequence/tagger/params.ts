@@ -16,13 +16,12 @@ export const sequenceTaggerParams = z.strictObject({
     .int()
     .min(1)
     .max(1024)
-    .default(96)
+    .default(64)
     .describe('Tokens kept of a sentence: words that come later get the commonest tag'),
   ...recurrentParams,
   cell: recurrentParams.cell.default('lstm'),
-  hidden_size: recurrentParams.hidden_size.default(128),
-  embedding_dim: recurrentParams.embedding_dim.default(128),
-  dropout: recurrentParams.dropout.default(0.5),
-  epochs: z.number().int().min(1).max(10_000).default(20).describe('Passes over the data at most'),
+  dropout: recurrentParams.dropout.default(0.4),
+  learning_rate: recurrentParams.learning_rate.default(0.005),
+  epochs: z.number().int().min(1).max(10_000).default(10).describe('Passes over the data at most'),
 });
 export type SequenceTaggerParams = z.output<typeof sequenceTaggerParams>;

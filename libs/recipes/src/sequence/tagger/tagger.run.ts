@@ -43,7 +43,6 @@ export async function run(ctx: JobContext, params: SequenceTaggerParams): Promis
     min_frequency: params.min_frequency,
     special_tokens: [PAD, UNKNOWN],
     lowercase: params.lowercase,
-    signal: ctx.signal,
   });
   const encode = (sentences: readonly Sentence[]): Encoded[] =>
     sentences.map((s) => encodeSentence(tokenizer, s, params.max_length));
@@ -285,10 +284,12 @@ async function save(ctx: JobContext, made: Made, params: SequenceTaggerParams): 
     task: 'token-classification',
     recipe: 'sequence/tagger',
     recipe_version: 1,
-    inputs: [{ name: 'text', datatype: 'BYTES', shape: [-1] }],
+    inputs: [{ name: params.tokens_column, datatype: 'BYTES', shape: [-1] }],
     outputs: [
       { name: 'label', datatype: 'BYTES', shape: [-1, -1] },
       { name: 'probabilities', datatype: 'FP32', shape: [-1, -1, tags.length] },
+      // made by the tokenizer: where each token stands in its text
+      { name: 'offsets', datatype: 'INT64', shape: [-1, -1, 2] },
     ],
     labels: [...tags],
     target: params.tags_column,
@@ -308,7 +309,7 @@ async function save(ctx: JobContext, made: Made, params: SequenceTaggerParams): 
       },
       target: params.tags_column,
       rows: made.rows,
-      inputs: ['text'],
+      inputs: [params.tokens_column],
       classes: tags,
       parameters,
       metrics,

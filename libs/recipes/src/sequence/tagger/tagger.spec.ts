@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DatasetHandle, RecipeDefinition } from '@strata/contracts';
 import { trainTokenizer } from '@strata/data';
 import { createRng } from '@strata/kernel';
-import { datasetFromText, localFolder, runLocally, type LocalRun } from '../../testing/local-context.js';
+import { openModel } from '@strata/serving';
+import { getRecipe } from '../../index.js';
+import { asInput, datasetFromText, localFolder, runLocally, type LocalRun } from '../../testing/local-context.js';
 import { encodeSentence } from './sentences.js';
 import definition from './tagger.recipe.js';
 
@@ -38,9 +40,34 @@ const train = async (params: Record<string, unknown>, inputs: Record<string, Dat
 describe('sequence/tagger', () => {
   it('tells entities by what stands beside them', async () => {
     const inputs = { train: await data(sentences(160, 1)), test: await data(sentences(60, 2)) };
-    const { result } = await train({ vocab_size: 60 }, inputs);
+    const { result, outputs } = await train({ vocab_size: 60 }, inputs);
     expect(result['test_f1']).toBeGreaterThan(0.95);
     expect(result['test_accuracy']).toBeGreaterThan(0.95);
+    const model = asInput(outputs.get('model'));
+    if (!('dir' in model)) throw new Error('no model');
+    const predictor = await openModel(model.dir);
+    const [answer] = await predictor.predict(['we met Ann Kim in Jordan .']);
+    await predictor.close();
+    const tags = answer && 'tags' in answer ? answer.tags : [];
+    expect(tags.map((t) => [t.text, t.label])).toEqual([
+      ['we', 'O'],
+      ['met', 'O'],
+      ['Ann', 'B-person'],
+      ['Kim', 'I-person'],
+      ['in', 'O'],
+      ['Jordan', 'B-place'],
+      ['.', 'O'],
+    ]);
+    // what others measure on the same sentences is what the training measured
+    const judged = await runLocally(
+      getRecipe('inference/evaluate'),
+      {},
+      {
+        dir: `${root}/${runs++}`,
+        inputs: { model, data: inputs.test },
+      },
+    );
+    expect(judged.result['f1']).toBe(result['test_f1']);
   });
 
   it('learns tags that mark no entities, and then reports no F1', async () => {
