@@ -1,4 +1,4 @@
-import { gradientName, GraphBuilder } from '@strata/graph';
+import { gradientName, GraphBuilder, type Parameter } from '@strata/graph';
 import { openGraph, sizeOf, zeros, type Session, type Tensor } from '@strata/runtime';
 import { add, array, mul, scalar, type Assignments } from './kernels/expr.js';
 import { ALIGN, compileKernels, createArena, type Arena, type Kernel } from './kernels/memory.js';
@@ -122,7 +122,7 @@ export async function createKernelTrainer(
   for (const [name, view] of averages) view.data.set((parameters.get(name) as Floats).data);
 
   // buffers change places with their successors
-  let buffers = new Map(step.buffers.map((x) => [x.name, copyOf(initial[x.name] as Floats)]));
+  let buffers = new Map([...pick(step.buffers, initial)].map(([n, t]) => [n, copyOf(t)]));
   let nextBuffers = new Map([...buffers].map(([n, t]) => [n, step.changing.has(n) ? zeros('float32', t.dims) : t]));
   const tensorOf = (name: string): Floats => (tensors.get(name) ?? buffers.get(name)) as Floats;
 
@@ -132,7 +132,7 @@ export async function createKernelTrainer(
   const ledger = createLedger(step);
   const loss = zeros('float32', []);
   const scale = zeros('float32', []);
-  const frozen = Object.fromEntries(step.frozen.map((p) => [p.name, initial[p.name] as Floats]));
+  const frozen = Object.fromEntries(pick(step.frozen, initial));
   const gradientAt = segments[0]?.at[GRADIENT] as number;
   const scratchAt = segments[0]?.at[SCRATCH] as number;
   const total = segments.reduce((n, s) => n + s.size, 0);
@@ -231,4 +231,7 @@ export async function createKernelTrainer(
 }
 
 const isList = (feeds: Feeds | readonly Feeds[]): feeds is readonly Feeds[] => Array.isArray(feeds);
+/** Apart from the trainer, whose functions would keep all first weights alive together with what they use of them. */
+const pick = (parameters: readonly Parameter[], weights: Weights): Map<string, Floats> =>
+  new Map(parameters.map((p) => [p.name, weights[p.name] as Floats]));
 const copyOf = (t: Floats): Floats => ({ ...t, data: t.data.slice() });
