@@ -7,7 +7,6 @@ export interface TrainLimits {
   readonly room: number;
   /** Occurrences that a new token needs. */
   readonly least: number;
-  readonly signal?: AbortSignal;
 }
 
 const PAIR = 2 ** 26;
@@ -63,7 +62,7 @@ export function trainBpe(
   counts: Counts,
   options: TrainLimits & { readonly suffix: string; readonly alphabet: Iterable<string> },
 ): { tokens: string[]; merges: [string, string][] } {
-  const { special, room, least, suffix, signal } = options;
+  const { special, room, least, suffix } = options;
   const tokens = [...special, ...alphabetOf(counts, room, options.alphabet)];
   const ids = new Map(tokens.map((t, i) => [t, i]));
   const end = special.length + room;
@@ -105,7 +104,6 @@ export function trainBpe(
 
   const merges: [string, string][] = [];
   while (tokens.length < end) {
-    if (merges.length % 256 === 0) signal?.throwIfAborted();
     const top = heap.pop();
     if (!top) break;
     const [key, n] = top;

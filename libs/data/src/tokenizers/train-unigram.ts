@@ -211,7 +211,7 @@ function pruned(tokens: readonly Token[], counts: Counts, required: ReadonlySet<
  * Unigram language model (Kudo 2018, "Subword regularization"): from many candidate substrings, expectation maximisation gives each a probability, and those that matter least are
  * dropped until `room` are left; every character stays. Details (seeds, ψ, shares) follow SentencePiece. Returns [token, log-probability] in the order of ids.
  */
-export function trainUnigram(counts: Counts, { special, room, signal }: TrainLimits): [string, number][] {
+export function trainUnigram(counts: Counts, { special, room }: TrainLimits): [string, number][] {
   const required = new Set(alphabetOf(counts, room).filter((c) => !special.includes(c)));
   const single = new Map<string, number>();
   for (const [piece, n] of counts) for (const c of piece) if (required.has(c)) single.set(c, (single.get(c) ?? 0) + n);
@@ -222,7 +222,6 @@ export function trainUnigram(counts: Counts, { special, room, signal }: TrainLim
   let tokens = normalised([...single, ...seeds]);
   while (tokens.length > 0) {
     for (let i = 0; i < ROUNDS_OF_EM; i++) {
-      signal?.throwIfAborted();
       tokens = maximised(tokens, expected(tokens, counts, trieOf(tokens)), required);
     }
     if (tokens.length <= room * 1.1) break;

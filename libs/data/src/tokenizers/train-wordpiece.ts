@@ -74,7 +74,7 @@ class ScoreHeap {
  *
  * It ends when there is no room, or no pair that occurs `least` times gains. Returns the tokens in the order of their ids.
  */
-export function trainWordPiece(counts: Counts, { special, room, least, signal }: TrainLimits): string[] {
+export function trainWordPiece(counts: Counts, { special, room, least }: TrainLimits): string[] {
   const firsts = new Map<string, number>();
   for (const [piece, n] of counts) {
     let first = true;
@@ -149,8 +149,7 @@ export function trainWordPiece(counts: Counts, { special, room, least, signal }:
   };
   for (const key of pairs.keys()) score(key);
 
-  for (let round = 0; tokens.length < end; round++) {
-    if (round % 256 === 0) signal?.throwIfAborted();
+  while (tokens.length < end) {
     const top = heap.top();
     if (!top) break;
     // N has fallen since this score was made, and a score falls with it: the best that stays best after a new look is the best

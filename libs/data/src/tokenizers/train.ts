@@ -36,8 +36,6 @@ export interface TrainTokenizerOptions {
   readonly lowercase?: boolean;
   /** For type `bpe`; `bytes` by default. */
   readonly bpe_unit?: BpeUnit;
-  /** Aborts between the stages and rounds of training. */
-  readonly signal?: AbortSignal;
 }
 
 /** Everything of a tokenizer.json but its vocabulary. */
@@ -109,12 +107,11 @@ function planOf(type: TokenizerType, unit: BpeUnit, lowercase: boolean): Plan {
 }
 
 /** Counts the pieces that normalizer and pre-tokenizer make of the texts. */
-function countPieces(texts: Iterable<string>, plan: Plan, signal?: AbortSignal): Counts {
+function countPieces(texts: Iterable<string>, plan: Plan): Counts {
   const normalize = normalizerOf(plan.normalizer);
   const pre = preTokenizerOf(plan.pre_tokenizer);
   const counts = new Map<string, number>();
   for (const text of texts) {
-    signal?.throwIfAborted();
     for (const piece of pre(normalize(aligned(text))))
       if (piece.text !== '') counts.set(piece.text, (counts.get(piece.text) ?? 0) + 1);
   }
@@ -157,10 +154,10 @@ const numbered = (tokens: Iterable<string>): Record<string, number> => {
 
 /**
  * Learns a tokenizer from texts. The same texts and options give the same file.
- * @throws StrataError `empty_data` when the texts hold nothing; `invalid_parameter` when the vocabulary has no room; what `signal` was aborted with
+ * @throws StrataError `empty_data` when the texts hold nothing; `invalid_parameter` when the vocabulary has no room
  */
 export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerOptions): Tokenizer {
-  const { type, signal } = options;
+  const { type } = options;
   const unit = options.bpe_unit ?? 'bytes';
   const size = options.vocab_size ?? 8000;
   const least = options.min_frequency ?? (type === 'char' ? 1 : 2);
@@ -178,12 +175,12 @@ export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerO
       { where: { field: 'params.vocab_size' } },
     );
   const plan = planOf(type, unit, options.lowercase ?? false);
-  const counts = type === 'char' ? countCharacters(texts, plan) : countPieces(texts, plan, signal);
+  const counts = type === 'char' ? countCharacters(texts, plan) : countPieces(texts, plan);
   if (counts.size === 0)
     throw new StrataError('empty_data', 'the texts hold no characters: there is nothing to learn a tokenizer from.');
   const room = size - special.length;
   const learned = (): Component => {
-    const limits = { special, room, least, ...(signal ? { signal } : {}) };
+    const limits = { special, room, least };
     switch (type) {
       case 'char':
         return bpeModel(

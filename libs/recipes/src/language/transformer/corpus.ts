@@ -50,7 +50,6 @@ export async function readCorpus(ctx: JobContext, p: CorpusParams, specialTokens
         type: p.tokenizer,
         vocab_size: p.vocab_size,
         special_tokens: specialTokens,
-        signal: ctx.signal,
       });
   await turn(ctx.signal);
   return { tokenizer, train: encode(tokenizer, train), valid: encode(tokenizer, valid) };
