@@ -52,6 +52,7 @@ export type {
 export { capturedNames } from './uses.js';
 export { cutAt, penultimate, pooledFeatures, type Pooling } from './import/head.js';
 export { promoteInitializers, type PromoteOptions, type Promoted } from './import/promote.js';
+export { prefixValues } from './import/prefix.js';
 export { normalizeModel, removeNoOps } from './import/simplify.js';
 export { upgradeOpset } from './import/upgrade.js';
 export { trainableInitializers } from './import/weights.js';

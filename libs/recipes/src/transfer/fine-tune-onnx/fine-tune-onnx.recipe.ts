@@ -1,0 +1,52 @@
+import { defineRecipe } from '@strata/contracts';
+import { fineTuneOnnxParams } from './params.js';
+
+export default defineRecipe({
+  name: 'transfer/fine-tune-onnx',
+  version: 1,
+  queue: 'train',
+  title: { en: 'Fine-tune an ONNX model', zh: '微调 ONNX 模型' },
+  summary: {
+    en: 'Puts a new head on any imported ONNX model and trains it on your data: the head alone on the features of the model, its last layers, or all of it.',
+    zh: '为任意导入的 ONNX 模型接上新的输出头并在您的数据上训练：可只训练输出头（特征提取）、训练最后几层，或训练全部权重。',
+  },
+  catalog: ['transfer-learning', 'feature-extraction', 'full-fine-tuning'],
+  params: fineTuneOnnxParams,
+  inputs: {
+    model: {
+      kind: 'model',
+      description: { en: 'An ONNX model, uploaded or trained here', zh: '上传的或在此训练的 ONNX 模型' },
+    },
+    train: { kind: 'dataset', description: { en: 'Rows to learn from', zh: '训练数据' } },
+    valid: {
+      kind: 'dataset',
+      optional: true,
+      description: {
+        en: 'Rows that decide when to stop; else a part of train',
+        zh: '用于早停的验证数据；缺省时取自训练数据',
+      },
+    },
+    test: {
+      kind: 'dataset',
+      optional: true,
+      description: { en: 'Rows that only the final model is measured on', zh: '仅用于评估最终模型的测试数据' },
+    },
+  },
+  outputs: {
+    model: { kind: 'model', description: { en: 'The model with its new head', zh: '带新输出头的模型' } },
+    report: {
+      kind: 'report',
+      description: { en: 'Metrics, what was trained, and course of the training', zh: '指标、所训练的权重与训练过程' },
+    },
+  },
+  resumable: true,
+  smoke: {
+    params: { target: 'kind', mode: 'full', epochs: 5, batch_size: 24, validation_fraction: 0.2 },
+    inputs: {
+      model: { model: 'classical/tabular-classifier' },
+      train: { from: 'classical/tabular-classifier', input: 'train' },
+    },
+    falls: 'train_loss',
+  },
+  run: () => import('./fine-tune-onnx.run.js'),
+});

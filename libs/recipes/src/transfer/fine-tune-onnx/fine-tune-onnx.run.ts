@@ -1,0 +1,198 @@
+import { cp, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { JobContext } from '@strata/contracts';
+import { elements } from '@strata/graph';
+import { loadOnnx } from '@strata/graph/onnx';
+import { createSession, float32Of } from '@strata/runtime';
+import {
+  argmaxRows,
+  classificationMetrics,
+  confusionMatrix,
+  phases,
+  regressionMetrics,
+  type Weights,
+} from '@strata/training';
+import { turn } from '../../shared/cancel.js';
+import { finite, modelCard, prefixed } from '../../shared/card.js';
+import { balancedWeights } from '../../shared/classes.js';
+import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
+import { answered, hold, readTable, scaleOf, targetOf, taskOf, type Answered } from './data.js';
+import { TRUNK, trunkOf, wholeModel, type Answer, type Head, type Trunk } from './fine-tune-onnx.model.js';
+import type { FineTuneOnnxParams } from './params.js';
+import { sourceOf, type Source } from './sources.js';
+import { extract, scalingOf, trainHead, trainWhole, type Job } from './train.js';
+
+export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<Record<string, unknown>> {
+  await turn(ctx.signal);
+  const base = await ctx.model('model');
+  const trunk = trunkOf(loadOnnx(join(base.dir, 'model.onnx')), params);
+  const { format } = await ctx.dataset('train');
+  const plain = { ...trunk.graph, inputs: trunk.graph.inputs.map((i) => ({ ...i, name: i.name.slice(TRUNK.length) })) };
+  const source = await sourceOf(base, plain, format, params);
+  const task = taskOf(format, params);
+  const read = (input: string) => readTable(ctx, input, source, params, task);
+
+  const table = await read('train');
+  const target = targetOf(table, params, task);
+  const all = answered(ctx, 'train', table, target, params);
+  const parts = ctx.has('valid')
+    ? { train: all, valid: answered(ctx, 'valid', await read('valid'), target, params) }
+    : hold(all, target, params, ctx.seed);
+  source.learn(parts.train.table, parts.train.rows);
+  const answer: Answer =
+    target.kind === 'number'
+      ? { kind: 'number', ...scaleOf(parts.train.answers, params.target) }
+      : {
+          kind: 'classes',
+          classes: target.classes.names,
+          classWeights:
+            params.class_weight === 'balanced'
+              ? balancedWeights(parts.train.answers, target.classes.names.length)
+              : undefined,
+        };
+  const plan: Head = { answer, hidden: params.hidden_layer_sizes, dropout: params.dropout };
+
+  const { head, fitted } = await learned(ctx, { trunk, head: plan, source, ...parts, params });
+  const graph = wholeModel(trunk, head, (b) => source.declare(b, true));
+  const bytes = modelBytes(graph, fitted.weights);
+  const measured: Record<string, number> = {};
+  let confusion: number[][] | undefined;
+  const measure = async (prefix: string, data: Answered): Promise<void> => {
+    const out = await answers(ctx, bytes, source, data, answer);
+    if (answer.kind === 'number') Object.assign(measured, prefixed(prefix, regressionMetrics(data.answers, out)));
+    else {
+      const [labels, n] = [Int32Array.from(data.answers), answer.classes.length];
+      Object.assign(measured, prefixed(prefix, classificationMetrics(labels, out, n)));
+      confusion = confusionMatrix(labels, argmaxRows(out, n), n);
+    }
+  };
+  if (parts.valid) await measure('valid', parts.valid);
+  if (ctx.has('test')) await measure('test', answered(ctx, 'test', await read('test'), target, params));
+  const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...measured });
+  ctx.metrics(fitted.steps, metrics);
+  const trained = Object.values(fitted.weights).reduce((n, w) => n + elements(w.dims), 0);
+  const parameters = trained + frozenCount(trunk, fitted.weights);
+  await save(
+    ctx,
+    { bytes, source, answer, metrics, rows: parts.train.rows.length, parameters, opset: graph.opset },
+    params,
+  );
+  await ctx.output.report('report', {
+    metrics,
+    task,
+    mode: params.mode,
+    layer: trunk.layer.slice(TRUNK.length),
+    trained_layers: [...trunk.trained].map((n) => n.slice(TRUNK.length)),
+    trained_parameters: trained,
+    parameters,
+    ...(answer.kind === 'classes' ? { classes: answer.classes, confusion_matrix: confusion ?? null } : {}),
+    history: fitted.history,
+    best_epoch: fitted.epoch,
+    stopped_early: fitted.stoppedEarly,
+  });
+  return { ...metrics, task, epochs: fitted.history.length, trained_parameters: trained, parameters };
+}
+
+/** Trains what the mode says. Features of a trunk that keeps still are worked out once. */
+async function learned(
+  ctx: JobContext,
+  job: Job,
+): Promise<{ head: Head; fitted: Awaited<ReturnType<typeof trainWhole>> }> {
+  const steps = await phases(ctx);
+  if (job.trunk.trained.size > 0) return { head: job.head, fitted: await steps.last('fit', (c) => trainWhole(c, job)) };
+  const train = await extract(ctx, job.trunk, job.source, job.train);
+  const valid = job.valid && (await extract(ctx, job.trunk, job.source, job.valid));
+  const head: Head = { ...job.head, scaling: scalingOf(train.values, train.width) };
+  return { head, fitted: await steps.last('fit', (c) => trainHead(c, { ...job, head }, { train, valid })) };
+}
+
+/** Numbers of the trunk that keep their values. */
+const frozenCount = (trunk: Trunk, trained: Weights): number =>
+  trunk.weights
+    .filter((w) => !trained[w])
+    .reduce((n, w) => n + elements(trunk.graph.initializers.get(w)?.dims ?? [0]), 0);
+
+const ROWS = 256;
+
+/** Probabilities [rows, C] or predictions [rows] by the exported file itself: what is measured is what is served. */
+async function answers(
+  ctx: JobContext,
+  bytes: Uint8Array,
+  source: Source,
+  data: Answered,
+  answer: Answer,
+): Promise<Float32Array> {
+  const [name, width] = answer.kind === 'classes' ? ['probabilities', answer.classes.length] : ['prediction', 1];
+  const all = new Float32Array(data.rows.length * width);
+  const session = await createSession(bytes, { threads: ctx.threads });
+  try {
+    for (let from = 0; from < data.rows.length; from += ROWS) {
+      await turn(ctx.signal);
+      const out = await session.run(source.served(data.table, data.rows.subarray(from, from + ROWS)), [name]);
+      all.set(float32Of(out[name], name), from * width);
+    }
+  } finally {
+    await session.release();
+  }
+  return all;
+}
+
+interface Made {
+  readonly bytes: Uint8Array;
+  readonly source: Source;
+  readonly answer: Answer;
+  readonly metrics: Record<string, number>;
+  readonly rows: number;
+  readonly parameters: number;
+  readonly opset: number;
+}
+
+async function save(ctx: JobContext, made: Made, params: FineTuneOnnxParams): Promise<void> {
+  const { source, answer, metrics, parameters } = made;
+  const { target } = params;
+  const base = await ctx.model('model');
+  const dir = await writeModel(ctx.workDir, made.bytes);
+  for (const file of source.files) {
+    await mkdir(dirname(join(dir, file)), { recursive: true });
+    await cp(join(base.dir, file), join(dir, file));
+  }
+  const classes = answer.kind === 'classes' ? [...answer.classes] : null;
+  await ctx.output.model('model', dir, {
+    format: 'strata-model/1',
+    task: classes ? 'classification' : 'regression',
+    recipe: 'transfer/fine-tune-onnx',
+    recipe_version: 1,
+    inputs: source.manifest.inputs,
+    outputs: classes
+      ? [
+          { name: 'label', datatype: 'BYTES', shape: [-1] },
+          { name: 'probabilities', datatype: 'FP32', shape: [-1, classes.length] },
+        ]
+      : [{ name: 'prediction', datatype: 'FP32', shape: [-1] }],
+    labels: classes,
+    target,
+    preprocess: source.manifest.preprocess,
+    metrics,
+    params,
+    seed: ctx.seed,
+    parameters,
+    opset: made.opset,
+    ir_version: IR_VERSION,
+    quantization: null,
+    card: modelCard({
+      title: { en: `Fine-tuned model of ${target}`, zh: `${target} 微调模型` },
+      purpose: {
+        en: `Answers \`${target}\` with a new head on an imported ONNX model (${base.manifest.recipe}), trained in the mode \`${params.mode}\`.`,
+        zh: `在导入的 ONNX 模型（${base.manifest.recipe}）上接新的输出头，以 \`${params.mode}\` 方式训练，用于预测 \`${target}\`。`,
+      },
+      target,
+      rows: made.rows,
+      inputs: source.manifest.inputs.map((i) => i.name),
+      ...(classes ? { classes } : {}),
+      parameters,
+      metrics,
+      recipe: 'transfer/fine-tune-onnx',
+      seed: ctx.seed,
+    }),
+  });
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+
+export const fineTuneOnnxParams = z.strictObject({
+  target: z.string().min(1).describe('Column to predict'),
+  task: z
+    .enum(['auto', 'classification', 'regression'])
+    .default('auto')
+    .describe('auto: classification, unless the target is a column of many numbers'),
+  mode: z
+    .enum(['feature_extraction', 'last_n', 'full'])
+    .default('feature_extraction')
+    .describe(
+      'feature_extraction: only the new head is trained, on features worked out once; last_n: the last layers too; full: all weights',
+    ),
+  n_layers: z.number().int().min(1).max(1000).default(2).describe('Layers with weights that last_n trains'),
+  layer: z
+    .string()
+    .default('')
+    .describe('Value of the model that the head takes; empty: what the last linear layer takes'),
+  pooling: z
+    .enum(['mean', 'first'])
+    .default('mean')
+    .describe('Of features for each position: their mean, or those of the first position, as BERT has them'),
+  features: z
+    .array(z.string().min(1))
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Columns of numbers, in the order of the input; null: the columns of the input names, else all columns of numbers',
+    ),
+  text_column: z.string().default('').describe('Column of texts for a model that reads text; empty: the only one'),
+  max_length: z.number().int().min(2).max(8192).default(128).describe('Tokens of a text, where the model does not say'),
+  hidden_layer_sizes: z
+    .array(z.number().int().min(1).max(4096))
+    .max(4)
+    .default([])
+    .describe('Neurons of hidden layers of the head; []: a linear head'),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.1)
+    .describe('Share of the features that a step leaves out before the head'),
+  learning_rate: z.number().positive().max(10).default(0.003).describe('Highest learning rate of the head'),
+  trunk_learning_rate: z
+    .number()
+    .positive()
+    .max(10)
+    .default(0.1)
+    .describe('Learning rate of the old weights, as a share of that of the head'),
+  lr_scheduler: z
+    .enum(['constant', 'linear', 'cosine'])
+    .default('cosine')
+    .describe('Course of the learning rate over the training'),
+  weight_decay: z.number().min(0).max(10).default(0.01).describe('Weight decay'),
+  batch_size: z.number().int().min(1).max(65_536).default(32).describe('Rows of a step'),
+  epochs: z.number().int().min(1).max(100_000).default(20).describe('Passes over the data at most'),
+  max_grad_norm: z.number().positive().default(1).describe('Gradients of a larger norm are scaled down to it'),
+  validation_fraction: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0.1)
+    .describe('Share of the training rows kept for validation when no validation set is given; 0: none'),
+  early_stopping: z
+    .boolean()
+    .default(true)
+    .describe('Stop when the validation loss no longer falls, and keep the best weights'),
+  n_iter_no_change: z.number().int().min(1).default(5).describe('Epochs without a better validation loss that stop it'),
+  class_weight: z
+    .enum(['balanced'])
+    .nullable()
+    .default(null)
+    .describe('balanced: rare classes count as much as frequent ones; null: every row counts the same'),
+});
+export type FineTuneOnnxParams = z.output<typeof fineTuneOnnxParams>;
