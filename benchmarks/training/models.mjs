@@ -1,5 +1,17 @@
 // The models of peer.py in Strata, each with one batch.
-import { bert, crossEntropy, dense, gpt, lmHead, lstm, mlmHead } from '@strata/nn';
+import {
+  batchNorm,
+  bert,
+  conv2d,
+  crossEntropy,
+  dense,
+  globalAveragePool,
+  gpt,
+  lmHead,
+  lstm,
+  mlmHead,
+  residualBlock,
+} from '@strata/nn';
 import { createRng } from '@strata/kernel';
 import { tensor } from '@strata/runtime';
 import { adam, buildTrainStep } from '@strata/training';
@@ -58,6 +70,19 @@ const MODELS = {
     build(b) {
       const last = lstm(b, b.input('x', 'float32', [32, 64, 128]), { name: 'lstm', units: 256, training: true }).last();
       return crossEntropy(b, dense(b, last, { name: 'head', units: 10 }), b.input('labels', 'int64', [32]));
+    },
+  }),
+  cnn: () => ({
+    feeds: { x: floats(64, 3, 32, 32), labels: ids(10, 64) },
+    build(b) {
+      const x = b.input('x', 'float32', [64, 3, 32, 32]);
+      const layers = { training: true, norm: 'batch' };
+      let y = conv2d(b, x, { name: 'stem', outChannels: 32, kernelSize: 3, padding: 1, bias: false });
+      y = b.op.Relu(batchNorm(b, y, { name: 'norm', training: true }));
+      for (const [i, outChannels] of [32, 64, 128].entries())
+        y = residualBlock(b, y, { name: `block_${i}`, outChannels, stride: i === 0 ? 1 : 2, ...layers });
+      const logits = dense(b, globalAveragePool(b, y), { name: 'head', units: 10 });
+      return crossEntropy(b, logits, b.input('labels', 'int64', [64]));
     },
   }),
 };

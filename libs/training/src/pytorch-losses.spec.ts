@@ -2,7 +2,20 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { GraphBuilder, Value } from '@strata/graph';
 import { createRng } from '@strata/kernel';
-import { bert, crossEntropy, dense, gpt, lmHead, lstm, recurrentFromPyTorch } from '@strata/nn';
+import {
+  batchNorm,
+  bert,
+  conv2d,
+  crossEntropy,
+  dense,
+  globalAveragePool,
+  gpt,
+  lmHead,
+  lstm,
+  maxPool,
+  recurrentFromPyTorch,
+  residualBlock,
+} from '@strata/nn';
 import { tensor, type Tensor } from '@strata/runtime';
 import { adam, adamw, sgd } from './optimizer.js';
 import { buildTrainStep, type TrainStepOptions } from './step.js';
@@ -130,6 +143,46 @@ const CASES: Readonly<Record<string, Case>> = {
     batch: (seed) => ({ x: floats(seed, [16, 10]), labels: integers(seed + 1, [16], 5) }),
     options: { optimizer: sgd({ momentum: 0.9 }) },
     learningRate: 0.1,
+  },
+  cnn: {
+    model: (b) => {
+      const layers = { training: true, norm: 'batch' } as const;
+      const stem = conv2d(b, b.input('x', 'float32', ['N', 3, 16, 16]), {
+        name: 'stem',
+        outChannels: 4,
+        kernelSize: 3,
+        padding: 1,
+        bias: false,
+      });
+      let y = b.op.Relu(batchNorm(b, stem, { name: 'norm', training: true }));
+      y = maxPool(b, y, { kernelSize: 2 });
+      y = residualBlock(b, y, { name: 'block1', outChannels: 4, ...layers });
+      y = residualBlock(b, y, { name: 'block2', outChannels: 8, stride: 2, ...layers });
+      const logits = dense(b, globalAveragePool(b, y), { name: 'head', units: 5 });
+      return loss(b, logits, b.input('labels', 'int64', ['N']));
+    },
+    names: {
+      'stem.weight': 'stem/weight',
+      'norm.weight': 'norm/weight',
+      'norm.bias': 'norm/bias',
+      ...Object.fromEntries(
+        ['block1', 'block2'].flatMap((block) =>
+          [1, 2].flatMap((i) => [
+            [`${block}.conv${i}.weight`, `${block}/conv${i}/weight`],
+            [`${block}.norm${i}.weight`, `${block}/norm${i}/weight`],
+            [`${block}.norm${i}.bias`, `${block}/norm${i}/bias`],
+          ]),
+        ),
+      ),
+      'block2.short.weight': 'block2/shortcut/weight',
+      'block2.norm_short.weight': 'block2/shortcut_norm/weight',
+      'block2.norm_short.bias': 'block2/shortcut_norm/bias',
+      'head.weight': 'Thead/weight',
+      'head.bias': 'head/bias',
+    },
+    batch: (seed) => ({ x: floats(seed, [8, 3, 16, 16]), labels: integers(seed + 1, [8], 5) }),
+    options: { optimizer: sgd({ momentum: 0.9, nesterov: true }) },
+    learningRate: 0.02,
   },
   lstm: {
     model: (b) => {
