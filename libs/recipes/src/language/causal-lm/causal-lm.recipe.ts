@@ -68,5 +68,14 @@ export default defineRecipe({
     inputs: { data: { format: 'csv', dataset: smokeText } },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'valid_loss',
+    value: 1.775,
+    tolerance: 0.04,
+    data: 'tiny-shakespeare, the last tenth',
+    command: 'npm run strata -- submit language/causal-lm --input data=input.txt --position rotary --watch',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./causal-lm.run.js'),
 });
