@@ -5,6 +5,7 @@ import { customGradients } from './custom-gradients.js';
 import { logSoftmaxByParts } from './log-softmax-by-parts.js';
 import { pickedLogSoftmax } from './picked-log-softmax.js';
 import { plainProducts } from './plain-products.js';
+import { poolPlaces } from './pool-places.js';
 import { productTransposes } from './product-transposes.js';
 import { rowScales } from './row-scales.js';
 import { scatterIntoSum } from './scatter-into-sum.js';
@@ -24,6 +25,7 @@ export const LOWERINGS: readonly Lowering[] = [
   customGradients,
   plainProducts,
   logSoftmaxByParts,
+  poolPlaces,
   pickedLogSoftmax,
   productTransposes,
   rowScales,

@@ -1,6 +1,16 @@
 import type { GraphBuilder, Value } from '@strata/graph';
 import { createRng } from '@strata/kernel';
-import { crossEntropy, dense, dropout, embedding, layerNorm } from '@strata/nn';
+import {
+  batchNorm,
+  conv2d,
+  crossEntropy,
+  dense,
+  dropout,
+  embedding,
+  globalAveragePool,
+  layerNorm,
+  maxPool,
+} from '@strata/nn';
 import { tensor, type DeviceKind, type Tensor } from '@strata/runtime';
 import { adamw, sgd } from '../optimizer.js';
 import { buildTrainStep, type StepSettings } from '../step.js';
@@ -46,6 +56,26 @@ const mlp: Model = {
   feeds: () => ({ x: floats(3, [24, 12]), y: integers(4, [24], 5) }),
 };
 
+/** Convolutions with batch normalisation, whose running statistics are state of the step, a residual branch and pools. */
+const cnn: Model = {
+  optimizer: sgd({ momentum: 0.9, weightDecay: 1e-4 }),
+  rate: 0.05,
+  loss(b) {
+    const { op } = b;
+    const block = (x: Value, name: string, stride: number): Value =>
+      b.scope(name, () => {
+        const y = conv2d(b, x, { name: 'conv', outChannels: 6, kernelSize: 3, padding: 1, stride, bias: false });
+        return op.Relu(batchNorm(b, y, { name: 'norm', training: true }));
+      });
+    const first = block(b.input('image', 'float32', ['N', 2, 12, 12]), 'in', 1);
+    const pooled = maxPool(b, first, { kernelSize: 2 });
+    const y = op.Add(pooled, block(pooled, 'inner', 1));
+    const flat = globalAveragePool(b, block(y, 'out', 2));
+    return crossEntropy(b, dense(b, flat, { name: 'head', units: 3 }), b.input('label', 'int64', ['N']));
+  },
+  feeds: () => ({ image: floats(7, [9, 2, 12, 12]), label: integers(8, [9], 3) }),
+};
+
 /** Two causal pre-norm blocks with two heads, and an average of the weights; gradients of two micro-batches. */
 const transformer: Model = {
   optimizer: adamw({ weightDecay: 0.01 }),
@@ -82,7 +112,7 @@ const transformer: Model = {
   feeds: (step) => ({ ids: integers(10 + (step % 2), [3, 8], 20), labels: integers(20 + (step % 2), [3, 8], 20) }),
 };
 
-export const CURVES: Readonly<Record<string, Model>> = { mlp, transformer };
+export const CURVES: Readonly<Record<string, Model>> = { mlp, cnn, transformer };
 
 /** Losses of the first `steps` steps of a model on a device, and the sum of all weights after them. */
 export async function curve(
