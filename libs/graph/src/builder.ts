@@ -219,7 +219,7 @@ export class GraphBuilder implements Emitter {
       const type = types[i];
       if (!type) throw new StrataError('internal', `the rule of ${op} infers ${types.length} outputs, not ${count}`);
       if (count > 1) this.fresh(output);
-      return this.add({ name: output, ...type });
+      return this.add({ ...type, name: output });
     });
   }
 

@@ -178,7 +178,7 @@ function activeValues(graph: Graph, roots: readonly string[], wrt: readonly stri
         },
       );
     usesOf(node).forEach((n, i) => {
-      if (n !== '' && rule && flows(rule, node, i) && moved.has(n) && floating(n)) needed.add(n);
+      if (n !== '' && rule && flows(rule, node, i) && moved.has(n) && (floating(n) || !types.has(n))) needed.add(n);
     });
   }
   return new Set([...smooth].filter((n) => needed.has(n)));
