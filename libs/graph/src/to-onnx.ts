@@ -10,6 +10,7 @@ import {
 } from './gen/onnx.js';
 import { isSymbolName } from './dims.js';
 import { DTYPE_TO_ONNX } from './onnx-types.js';
+import { inferValues } from './infer.js';
 import { plainGraph } from './ops/custom-gradient.js';
 import { toBytes } from './tensor.js';
 import type { Attr, Graph, Node, TensorData, ValueInfo } from './types.js';
@@ -150,6 +151,23 @@ function graphProto(g: Graph, external?: ReadonlyMap<string, External>): GraphPr
 }
 
 /**
+ * Values whose sizes ONNX's own inference loses: a Reshape with -1 or by a computed shape, an Expand. ONNX Runtime would give each such size a new name, and search all names again at every
+ * node behind it, which takes seconds in graphs of thousands of nodes.
+ */
+function knownShapes(graph: Graph): ValueInfo[] {
+  const losing = graph.nodes.filter((n) => n.domain === '' && (n.op === 'Reshape' || n.op === 'Expand'));
+  if (losing.length === 0) return [];
+  const values = inferValues(graph);
+  const declared = new Set(graph.outputs.map((o) => o.name));
+  return losing.flatMap((n) => {
+    const v = values.get(n.outputs[0] ?? '');
+    const named =
+      v?.shape.some((d) => typeof d === 'string') && v.shape.every((d) => typeof d === 'number' || isSymbolName(d));
+    return v && named && !declared.has(v.name) ? [{ name: v.name, dtype: v.dtype, shape: v.shape }] : [];
+  });
+}
+
+/**
  * The bytes of an ONNX file.
  * @see https://github.com/onnx/onnx/blob/main/docs/IR.md
  */
@@ -165,7 +183,7 @@ export function encode(graph: Graph, options: OnnxOptions, external?: ReadonlyMa
     domain: '',
     modelVersion: 0n,
     docString: '',
-    graph: graphProto(plain, external),
+    graph: { ...graphProto(plain, external), valueInfo: knownShapes(plain).map(valueInfoProto) },
     opsetImport: [['', graph.opset] as const, ...plain.domains].map(([domain, version]) => ({
       domain,
       version: BigInt(version),
