@@ -37,6 +37,8 @@ const WAYS: ReadonlySet<string> = new Set([
   'Flatten',
 ]);
 
+const PREPARING: ReadonlySet<string> = new Set(['Add', 'Mul', 'Sub', 'Div', 'Clip', 'Neg']);
+
 /** A mask holds -∞ or a number that stands for it. */
 const LARGEST = 1e4;
 
@@ -60,9 +62,8 @@ export function trainableInitializers(graph: Graph): string[] {
       const from = source.get(first);
       const [output] = n.outputs;
       if (output && from && WAYS.has(n.op) && rest.every((r) => source.has(r) || r === '')) source.set(output, from);
-      const arithmetic = n.op === 'Add' || n.op === 'Mul';
-      const onInput = arithmetic && n.inputs.some((i) => inputs.has(i));
       // what is done to an input alone, element by element, prepares it
+      const onInput = PREPARING.has(n.op) && n.inputs.some((i) => inputs.has(i));
       if (onInput || (WAYS.has(n.op) && inputs.has(first))) for (const o of n.outputs) inputs.add(o);
       for (const slot of onInput ? [] : (SLOTS[n.op] ?? [])) {
         const name = source.get(n.inputs[slot] ?? '');
