@@ -71,5 +71,15 @@ export default defineRecipe({
     inputs: { train: { format: 'conll', dataset: smokeSentences } },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'test_f1',
+    value: 0.174,
+    tolerance: 0.03,
+    data: 'wnut17-ner, its own development and test files; the best system of the shared task, with outside word vectors, reached 0.419',
+    command:
+      'npm run strata -- submit sequence/tagger --input train=train.conll --input valid=dev.conll --input test=test.conll --seed 1 --watch',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./tagger.run.js'),
 });
