@@ -2,13 +2,27 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Datatype, ModelManifest } from '@strata/contracts';
 import { bindParameters, optimizeGraph, toOnnx, type Graph } from '@strata/graph';
+import { writeOnnx } from '@strata/graph/onnx';
 import type { Weights } from '@strata/training';
 
 export const IR_VERSION = 10;
 
+const exported = (graph: Graph, weights: Weights): Graph =>
+  optimizeGraph(bindParameters(graph, new Map(Object.entries(weights))));
+
 /** The graph with its weights as constants, checked, as the bytes of an ONNX file. @throws StrataError `invalid_graph` */
-export function modelBytes(graph: Graph, weights: Weights): Uint8Array {
-  return toOnnx(optimizeGraph(bindParameters(graph, new Map(Object.entries(weights)))), { irVersion: IR_VERSION });
+export const modelBytes = (graph: Graph, weights: Weights): Uint8Array =>
+  toOnnx(exported(graph, weights), { irVersion: IR_VERSION });
+
+/**
+ * Writes the graph with its weights as `model.onnx` into a fresh folder of the job's scratch space, and gives the folder. Weights of more than 1 GiB go to `model.onnx.data` beside it.
+ * @throws StrataError `invalid_graph`
+ */
+export async function exportModel(workDir: string, graph: Graph, weights: Weights): Promise<string> {
+  const dir = join(workDir, 'model');
+  await mkdir(dir, { recursive: true });
+  writeOnnx(join(dir, 'model.onnx'), exported(graph, weights), { irVersion: IR_VERSION });
+  return dir;
 }
 
 /** Writes `model.onnx` into a fresh folder of the job's scratch space, and gives the folder. */

@@ -9,7 +9,7 @@ import { createSession, float32Of, tensor } from '@strata/runtime';
 import { buildTrainStep, createEvaluator, fit, gatherIds, type Batches } from '@strata/training';
 import { turn } from '../../shared/cancel.js';
 import { finite, modelCard } from '../../shared/card.js';
-import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
+import { exportModel, IR_VERSION, tensorSpecs } from '../../shared/export-model.js';
 import { readCorpus, requireTokens, type Tokens } from '../transformer/corpus.js';
 import { configOf, optimizerOf, scheduleOf } from '../transformer/training.js';
 import { causalCosts, causalExport, causalLoss } from './causal-lm.model.js';
@@ -74,8 +74,7 @@ export async function run(ctx: JobContext, params: CausalLmParams): Promise<Reco
     ctx.metrics(fitted.steps, metrics);
 
     const graph = causalExport(config);
-    const bytes = modelBytes(graph, fitted.weights);
-    const dir = await writeModel(ctx.workDir, bytes);
+    const dir = await exportModel(ctx.workDir, graph, fitted.weights);
     await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer.json));
     const parameters = parameterCount(step.parameters);
     await ctx.output.model('model', dir, {
@@ -110,7 +109,7 @@ export async function run(ctx: JobContext, params: CausalLmParams): Promise<Reco
         seed: ctx.seed,
       }),
     });
-    const text = await sample(ctx, bytes, config, tokenizer, train, params);
+    const text = await sample(ctx, join(dir, 'model.onnx'), config, tokenizer, train, params);
     await ctx.output.report('report', {
       metrics,
       history: fitted.history,
@@ -145,7 +144,7 @@ function every(data: Batches, most: number): Batches {
 /** Text written by the exported model after the first line of the training text. */
 async function sample(
   ctx: JobContext,
-  bytes: Uint8Array,
+  model: string,
   config: TransformerConfig,
   tokenizer: Tokenizer,
   train: Tokens,
@@ -154,7 +153,7 @@ async function sample(
   if (p.sample_tokens === 0) return '';
   const rng = ctx.rng.fork('sample');
   const ids = [...train.ids.subarray(0, 1)];
-  const session = await createSession(bytes, { threads: ctx.threads });
+  const session = await createSession(model, { threads: ctx.threads });
   try {
     for (let i = 0; i < p.sample_tokens; i++) {
       if (i % 16 === 0) await turn(ctx.signal);

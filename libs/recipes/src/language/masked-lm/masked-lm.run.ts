@@ -6,7 +6,7 @@ import { parameterCount } from '@strata/graph';
 import { StrataError, type Rng } from '@strata/kernel';
 import { buildTrainStep, createEvaluator, fit, gatherIds, type Batches } from '@strata/training';
 import { finite, modelCard } from '../../shared/card.js';
-import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
+import { exportModel, IR_VERSION, tensorSpecs } from '../../shared/export-model.js';
 import { readCorpus, requireTokens, type Tokens } from '../transformer/corpus.js';
 import { configOf, optimizerOf, scheduleOf } from '../transformer/training.js';
 import { maskedExport, maskedLoss, maskedScores } from './masked-lm.model.js';
@@ -65,7 +65,7 @@ export async function run(ctx: JobContext, params: MaskedLmParams): Promise<Reco
     ctx.metrics(fitted.steps, metrics);
 
     const graph = maskedExport(config);
-    const dir = await writeModel(ctx.workDir, modelBytes(graph, fitted.weights));
+    const dir = await exportModel(ctx.workDir, graph, fitted.weights);
     await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer.json));
     const parameters = parameterCount(step.parameters);
     await ctx.output.model('model', dir, {
