@@ -24,8 +24,8 @@ registerHooks({
       const source = new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL);
       if (existsSync(source)) return { url: source.href, shortCircuit: true };
     }
-    // a program that was started as the file that a build would make of it
-    if (!context.parentURL && specifier.startsWith('file:') && specifier.endsWith('.js')) {
+    // a program or module that is named by the file that a build would make of it
+    if (specifier.startsWith('file:') && specifier.endsWith('.js')) {
       const source = new URL(specifier.replace(/\.js$/, '.ts'));
       if (!existsSync(new URL(specifier)) && existsSync(source)) return { url: source.href, shortCircuit: true };
     }

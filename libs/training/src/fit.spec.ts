@@ -1,6 +1,5 @@
-import type { Checkpoint } from '@strata/contracts';
 import { tensorOf, type GraphBuilder, type Parameter, GraphBuilder as Builder, type Value } from '@strata/graph';
-import { createRng, silentLogger, type Logger } from '@strata/kernel';
+import { createRng } from '@strata/kernel';
 import { dropout } from '@strata/nn';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { gatherRows, type Batches } from './batches.js';
@@ -11,6 +10,7 @@ import type { Optimizer } from './update-rule.js';
 import { phases, type FitContext } from './phases.js';
 import { schedule } from './schedule.js';
 import { buildTrainStep } from './step.js';
+import { bits, Job, Killed } from './testing/job.js';
 
 const HIDDEN = 8;
 const normal: Parameter['init'] = (dims, dtype, rng) =>
@@ -56,48 +56,6 @@ const batchesOf = (d: { x: Float32Array; y: Float32Array }): Batches => ({
 });
 const validBatches: Batches = { rows: 40, feeds: (rows) => ({ x: gatherRows(valid.x, 2, rows) }) };
 
-class Killed extends Error {}
-
-/** A job whose checkpoints go through JSON and copies, as in the artifact store, and that dies after `dies` steps of this attempt. */
-class Job {
-  stored: { json: string; tensors: Record<string, Uint8Array> } | undefined;
-  steps = 0;
-  readonly logged: string[] = [];
-  readonly metrics: Record<string, number>[] = [];
-
-  context(dies = Infinity, every = 1): FitContext {
-    this.steps = 0;
-    const log: Logger = { ...silentLogger, warn: (_, message) => void this.logged.push(message) };
-    let asked = 0;
-    return {
-      log,
-      progress: () => undefined,
-      metrics: (_, values) => void this.metrics.push({ ...values }),
-      threads: 1,
-      device: { kind: 'cpu', name: 'test', features: [] },
-      rng: createRng(7),
-      checkpoint: {
-        due: () => ++asked % every === 0,
-        save: (c: Checkpoint) => {
-          this.stored = {
-            json: JSON.stringify({ step: c.step, state: c.state }),
-            tensors: Object.fromEntries(Object.entries(c.tensors).map(([n, b]) => [n, b.slice()])),
-          };
-          return Promise.resolve();
-        },
-        load: () =>
-          Promise.resolve(
-            this.stored ? { ...(JSON.parse(this.stored.json) as Checkpoint), tensors: this.stored.tensors } : undefined,
-          ),
-      },
-      step: () => {
-        if (++this.steps > dies) throw new Killed();
-        return Promise.resolve();
-      },
-    };
-  }
-}
-
 let evaluator: Evaluator;
 beforeAll(async () => {
   evaluator = await createEvaluator(predictionGraph(), { threads: 1 });
@@ -125,9 +83,6 @@ function options(ctx: FitContext, optimizer: Optimizer, more: Partial<FitOptions
     ...more,
   };
 }
-const bits = (r: FitResult): string[] =>
-  Object.entries(r.weights).map(([n, t]) => `${n}:${Buffer.from(t.data.slice().buffer).toString('hex')}`);
-
 describe('fit', () => {
   it('learns, and reports what it learned', async () => {
     const job = new Job();
