@@ -2,6 +2,7 @@ import { optimizeGraph } from '../passes.js';
 import type { Graph } from '../types.js';
 import { columnSums } from './column-sums.js';
 import { customGradients } from './custom-gradients.js';
+import { fewPlaces } from './few-places.js';
 import { logSoftmaxByParts } from './log-softmax-by-parts.js';
 import { pickedLogSoftmax } from './picked-log-softmax.js';
 import { plainProducts } from './plain-products.js';
@@ -26,6 +27,7 @@ export const LOWERINGS: readonly Lowering[] = [
   plainProducts,
   logSoftmaxByParts,
   poolPlaces,
+  fewPlaces,
   pickedLogSoftmax,
   productTransposes,
   rowScales,
