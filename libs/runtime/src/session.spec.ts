@@ -140,7 +140,10 @@ describe('loading', () => {
     // a device that the probe did not list must be refused, never fallen back from in silence
     for (const kind of ['webgpu', 'cuda'] as const)
       if (!devices.some((d) => d.kind === kind))
-        await expect(createSession(model('Mul'), { device: kind })).rejects.toMatchObject({ code: 'no_device' });
+        await expect(createSession(model('Mul'), { device: kind })).rejects.toMatchObject({
+          code: 'no_device',
+          message: expect.stringMatching(kind === 'cuda' ? /install\.js --onnxruntime-node-install=cuda12/ : /./),
+        });
   });
 });
 
