@@ -5,6 +5,7 @@ export { broadcast, evalDim, isStatic, sameShape, showShape } from './dims.js';
 export { fromOnnx, type ReadExternal } from './from-onnx.js';
 export { graphHash } from './hash.js';
 export { inferShapes, inferValues } from './infer.js';
+export { blockConvolutions } from './lower/blocked-convolutions.js';
 export { LOWERINGS, lowerFor, type Lowering, type Target } from './lower/lower.js';
 export { floatAttr, intAttr, isNotDifferentiable } from './ops/rule.js';
 export type { Emitter, OpRule, OpSample, SampleInput } from './ops/rule.js';

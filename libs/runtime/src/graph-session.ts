@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { graphHash, initializerBytes, lowerFor, toOnnx, type Graph } from '@strata/graph';
+import { blockConvolutions, graphHash, initializerBytes, lowerFor, toOnnx, type Graph } from '@strata/graph';
 import { writeOnnx } from '@strata/graph/onnx';
 import { StrataError } from '@strata/kernel';
-import type { SessionOptions } from './native.js';
+import { channelBlock } from './channel-block.js';
+import type { DeviceKind, SessionOptions } from './native.js';
 import { createSession, type Session } from './session.js';
 
 /** Beyond this the model does not go through one buffer: a protobuf message ends at 2 GiB. */
@@ -27,8 +28,16 @@ const keyOf = (graph: Graph, o: SessionOptions): string =>
     JSON.stringify(o.keep ?? []),
   ].join(' ');
 
+/** The graph in the operators that run fastest on this machine. */
+export async function lowerHere(graph: Graph, device: DeviceKind): Promise<Graph> {
+  const lowered = lowerFor(graph, device);
+  return device === 'cpu' && lowered.nodes.some((n) => n.op === 'Conv')
+    ? blockConvolutions(lowered, await channelBlock())
+    : lowered;
+}
+
 async function load(graph: Graph, options: SessionOptions): Promise<Session> {
-  const lowered = lowerFor(graph, options.device ?? 'cpu');
+  const lowered = await lowerHere(graph, options.device ?? 'cpu');
   if (initializerBytes(lowered) < LARGE) return createSession(toOnnx(lowered), options);
   const dir = mkdtempSync(join(tmpdir(), 'strata-model-'));
   try {

@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lowerFor, toOnnx, type Graph } from '@strata/graph';
+import { toOnnx, type Graph } from '@strata/graph';
+import { lowerHere } from './graph-session.js';
 import { StrataError } from '@strata/kernel';
 import type { SessionOptions } from './native.js';
 import { sessionOf, type Session } from './session.js';
@@ -99,7 +100,7 @@ export async function profileGraph(
 ): Promise<Profile> {
   const dir = mkdtempSync(join(tmpdir(), 'strata-profile-'));
   try {
-    const session = await sessionOf(toOnnx(lowerFor(graph, options.device ?? 'cpu')), options, {
+    const session = await sessionOf(toOnnx(await lowerHere(graph, options.device ?? 'cpu')), options, {
       profilePrefix: join(dir, 'run'),
     });
     try {
