@@ -104,8 +104,8 @@ describe('lowering for the CPU', () => {
       });
     }
     expect(count(lowered, 'Exp')).toBe(0);
-    // logits (and their bias), log-probabilities, probabilities, and these less the picked ones
-    expect(large(lowered)).toBe(variant.bias ? 5 : 4);
+    // logits (and their bias), probabilities, and these less the picked ones
+    expect(large(lowered)).toBe(variant.bias ? 4 : 3);
     expect(large(graph)).toBeGreaterThan(large(lowered));
   });
 

@@ -46,12 +46,36 @@ function rewrite(e: Editor, node: Node): void {
   const minus = e.node('Expand', [e.constant(tensorOf('float32', [], [-1])), sizes.name]);
   const centred = e.node('ScatterElements', [softmax.name, at, minus.name], scatter.attrs);
   const negative = e.node('Neg', [u]);
+  const early = pickedAlone(e, log, exp, x, axis, softmax);
   e.replace(node, [
-    softmax,
+    ...(early ? [] : [softmax]),
     sizes,
     minus,
     centred,
     negative,
     e.named(node.outputs[0] ?? '', 'Mul', [centred.name, negative.name]),
   ]);
+}
+
+/**
+ * Where nothing but the pick reads the log-probabilities, they are not made: xᵢ - ln Σ eˣ with ln Σ eˣ = max x - ln max softmax(x), which no underflow can spoil. Reading twice costs less
+ * than writing once, and the largest tensor of a language model is not stored a third time. Puts the softmax before the pick and gives true when it could.
+ */
+function pickedAlone(e: Editor, log: Node, exp: Node | undefined, x: string, axis: number, softmax: Node): boolean {
+  const others = (e.users(log.outputs[0] ?? '') ?? [log, log]).filter((u) => u !== exp);
+  const shapes = others.filter((u) => u.op === 'Shape');
+  const [gather, ...more] = others.filter((u) => u.op !== 'Shape');
+  const [from, at] = gather?.inputs ?? [];
+  if (gather?.op !== 'GatherElements' || more.length > 0 || from !== log.outputs[0] || at === undefined) return false;
+  if (e.value(at)?.shape[axis] !== 1) return false;
+  for (const s of shapes) e.replace(s, [e.named(s.outputs[0] ?? '', 'Shape', [x], s.attrs)]);
+  const axes = e.ints([axis]);
+  const picked = e.node('GatherElements', [x, at], gather.attrs);
+  const top = e.node('ReduceMax', [x, axes]);
+  const likeliest = e.node('ReduceMax', [softmax.outputs[0] ?? '', axes]);
+  const logarithm = e.node('Log', [likeliest.name]);
+  const total = e.node('Sub', [top.name, logarithm.name]);
+  const value = e.named(gather.outputs[0] ?? '', 'Sub', [picked.name, total.name]);
+  e.replace(gather, [softmax, picked, top, likeliest, logarithm, total, value]);
+  return true;
 }
