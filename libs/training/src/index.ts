@@ -21,6 +21,15 @@ export {
   type ClassScores,
   type Numbers,
 } from './metrics.js';
+export {
+  averagedScores,
+  averagePrecision,
+  matthews,
+  meanIoU,
+  perplexity,
+  topKAccuracy,
+  type Average,
+} from './metrics-classes.js';
 export { type LossScaleOptions } from './loss-scale.js';
 export { muon, type MuonOptions } from './optimizer-muon.js';
 export {
@@ -47,6 +56,7 @@ export {
   type TrainStep,
   type TrainStepOptions,
 } from './step.js';
+export { streamConfusion, streamMeans, type MeanOf } from './streams.js';
 export {
   createTrainer,
   initialWeights,
