@@ -80,6 +80,7 @@ export {
   innerWidth,
   lmHead,
   mlmHead,
+  type Lookup,
   type TransformerConfig,
   type TransformerOptions,
 } from './transformer.js';

@@ -7,6 +7,9 @@ import { dense, dropout, embedding, lastSize } from './layers.js';
 import { layerNorm, normalize, type Norm } from './norm.js';
 import { learnedPositions, rotary, sinusoidalPositions, type PositionKind, type Rotary } from './positions.js';
 
+/** A table of embeddings: `embedding`, or what wraps it. */
+export type Lookup = typeof embedding;
+
 /** Shape of a transformer, under the names of Hugging Face and GPT. */
 export interface TransformerConfig {
   readonly vocab_size: number;
@@ -41,6 +44,8 @@ export interface TransformerConfig {
   readonly initializer_range?: number;
   /** Makes the dense layers of the blocks; default `dense`. A low-rank adapter wraps it. */
   readonly linear?: Linear;
+  /** Makes the table of the tokens; default `embedding`. A low-rank adapter wraps it. */
+  readonly lookup?: Lookup;
 }
 
 export interface TransformerOptions {
@@ -127,7 +132,7 @@ function stack(b: GraphBuilder, ids: Value, c: TransformerConfig, s: Stack): Val
   const rate = s.training ? (c.dropout ?? 0) : 0;
   const turned = op.Transpose(ids, [1, 0]); // [T, N]
   const epsilon = c.norm_eps ? { epsilon: c.norm_eps } : {};
-  let x = embedding(b, turned, { name: TOKENS, buckets: c.vocab_size, dim: c.n_embd, init });
+  let x = (c.lookup ?? embedding)(b, turned, { name: TOKENS, buckets: c.vocab_size, dim: c.n_embd, init });
   const size = { length: c.block_size, width: c.n_embd };
   if (position === 'learned')
     x = op.Add(x, op.Unsqueeze(learnedPositions(b, ids, 1, { ...size, name: 'positions' }), [1]));

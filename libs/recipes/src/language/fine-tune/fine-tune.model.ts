@@ -8,7 +8,9 @@ import {
   kaimingUniform,
   normal,
   zeros,
+  embedding,
   type Linear,
+  type Lookup,
   type TransformerConfig,
 } from '@strata/nn';
 import type { Weights } from '@strata/training';
@@ -59,6 +61,19 @@ function loraLinear({ rank, alpha, dropout: rate, targets }: Lora, training: boo
   };
 }
 
+/** The same for a table of embeddings: W[id] + (alpha / rank) · A[id] B, here with A of zeros, so that only tokens that occur are changed. */
+function loraLookup({ rank, alpha, targets }: Lora): Lookup {
+  return (b, ids, options) => {
+    const y = embedding(b, ids, options);
+    if (!targets.includes(options.name)) return y;
+    return b.scope(options.name, () => {
+      const a = b.param(A, y.dtype, [options.buckets, rank], zeros);
+      const down = b.param(B, y.dtype, [rank, options.dim], normal(1 / Math.sqrt(options.dim)));
+      return b.op.Add(y, b.op.Mul(b.op.MatMul(b.op.Gather(a, ids), down), b.scalar(alpha / rank, y.dtype)));
+    });
+  };
+}
+
 /** What stands for each text, [N, n_embd]: the mean of the hidden states [N, L, n_embd] of its tokens, or the last one's. */
 function pool(b: GraphBuilder, hidden: Value, mask: Value, pooling: 'mean' | 'last'): Value {
   const { op } = b;
@@ -80,7 +95,7 @@ function pool(b: GraphBuilder, hidden: Value, mask: Value, pooling: 'mean' | 'la
 function logitsOf(b: GraphBuilder, m: Classifier, training: boolean): Value {
   const ids = b.input('input_ids', 'int64', ['N', 'L']);
   const mask = b.input('attention_mask', 'int64', ['N', 'L']);
-  const config = m.lora ? { ...m.config, linear: loraLinear(m.lora, training) } : m.config;
+  const config = m.lora ? { ...m.config, linear: loraLinear(m.lora, training), lookup: loraLookup(m.lora) } : m.config;
   const hidden = m.family === 'bert' ? bert(b, ids, mask, config, { training }) : gpt(b, ids, config, { training });
   const text = pool(b, hidden, mask, m.pooling);
   const kept = training ? dropout(b, text, { name: 'classifier_dropout', rate: m.config.dropout ?? 0 }) : text;
@@ -110,7 +125,8 @@ export function mergeLora(weights: Weights, lora: Lora): Weights {
     const layer = name.slice(0, name.lastIndexOf('/'));
     const a = weights[`${layer}/${A}`];
     const down = weights[`${layer}/${B}`];
-    merged[name] = name.endsWith('/weight') && a && down ? { ...t, data: changed(t.data, a.data, down.data, lora) } : t;
+    merged[name] =
+      /\/(weight|table)$/.test(name) && a && down ? { ...t, data: changed(t.data, a.data, down.data, lora) } : t;
   }
   return merged;
 }

@@ -25,7 +25,7 @@ const MODEL: Classifier = {
   config: { vocab_size: 11, block_size: 8, n_layer: 2, n_head: 2, n_embd: 8 },
   pooling: 'mean',
   classes: ['a', 'b', 'c'],
-  lora: { rank: 2, alpha: 6, dropout: 0, targets: ['qkv', 'down'] },
+  lora: { rank: 2, alpha: 6, dropout: 0, targets: ['tokens', 'qkv', 'down'] },
   labelSmoothing: 0,
   classWeights: undefined,
 };
@@ -52,8 +52,8 @@ describe('low-rank changes', () => {
       optimizer: sgd(),
       trainable: ({ name }) => isLora(name),
     });
-    // qkv: rank · (8 + 24), down: rank · (32 + 8), in both blocks
-    expect(step.parameters.reduce((s, p) => s + p.shape.reduce((x, d) => x * d, 1), 0)).toBe(2 * 2 * (32 + 40));
+    // qkv: rank · (8 + 24), down: rank · (32 + 8), in both blocks; tokens: rank · (11 + 8)
+    expect(step.parameters.reduce((s, p) => s + p.shape.reduce((x, d) => x * d, 1), 0)).toBe(2 * 2 * (32 + 40) + 2 * 19);
     const first = initialWeights(step, createRng(3));
     const rng = createRng(4);
     const trained = Object.fromEntries(

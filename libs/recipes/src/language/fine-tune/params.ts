@@ -3,7 +3,7 @@ import { activation, dataParams, modelParams } from '../transformer/params.js';
 
 const count = (least: number, most: number) => z.number().int().min(least).max(most);
 
-export const LORA_TARGETS = ['qkv', 'out', 'up', 'gate', 'down'] as const;
+export const LORA_TARGETS = ['tokens', 'qkv', 'out', 'up', 'gate', 'down'] as const;
 
 export const fineTuneParams = z.strictObject({
   text_column: z.string().min(1).default('text').describe('Column with the texts'),
@@ -33,7 +33,7 @@ export const fineTuneParams = z.strictObject({
     .min(1)
     .default(['qkv', 'out'])
     .describe(
-      'Layers that get low-rank changes: qkv and out of attention; up, gate and down of the feed-forward layers',
+      'Layers that get low-rank changes: tokens, the table of embeddings; qkv and out of attention; up, gate and down of the feed-forward layers',
     ),
   max_length: count(1, 8192)
     .nullable()
