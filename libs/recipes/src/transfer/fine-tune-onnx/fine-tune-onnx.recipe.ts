@@ -48,5 +48,14 @@ export default defineRecipe({
     },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'test_accuracy',
+    value: 0.9175,
+    tolerance: 0.015,
+    data: 'mnist: a network of the digits 0-4, 100 pictures of each from 5 to 9, 2,000 others to test',
+    command: 'npm test -- -p @strata/recipes -t "transfer from the digits"',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./fine-tune-onnx.run.js'),
 });

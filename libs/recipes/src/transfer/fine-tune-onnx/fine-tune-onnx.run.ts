@@ -15,7 +15,7 @@ import {
 import { turn } from '../../shared/cancel.js';
 import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { balancedWeights } from '../../shared/classes.js';
-import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
+import { exportModel, IR_VERSION } from '../../shared/export-model.js';
 import { answered, hold, readTable, scaleOf, targetOf, taskOf, type Answered } from './data.js';
 import { TRUNK, trunkOf, wholeModel, type Answer, type Head, type Trunk } from './fine-tune-onnx.model.js';
 import type { FineTuneOnnxParams } from './params.js';
@@ -54,11 +54,11 @@ export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<
 
   const { head, fitted } = await learned(ctx, { trunk, head: plan, source, ...parts, params });
   const graph = wholeModel(trunk, head, (b) => source.declare(b, true));
-  const bytes = modelBytes(graph, fitted.weights);
+  const dir = await exportModel(ctx.workDir, graph, fitted.weights);
   const measured: Record<string, number> = {};
   let confusion: number[][] | undefined;
   const measure = async (prefix: string, data: Answered): Promise<void> => {
-    const out = await answers(ctx, bytes, source, data, answer);
+    const out = await answers(ctx, dir, source, data, answer);
     if (answer.kind === 'number') Object.assign(measured, prefixed(prefix, regressionMetrics(data.answers, out)));
     else {
       const [labels, n] = [Int32Array.from(data.answers), answer.classes.length];
@@ -74,7 +74,7 @@ export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<
   const parameters = trained + frozenCount(trunk, fitted.weights);
   await save(
     ctx,
-    { bytes, source, answer, metrics, rows: parts.train.rows.length, parameters, opset: graph.opset },
+    { dir, source, answer, metrics, rows: parts.train.rows.length, parameters, opset: graph.opset },
     params,
   );
   await ctx.output.report('report', {
@@ -117,14 +117,14 @@ const ROWS = 256;
 /** Probabilities [rows, C] or predictions [rows] by the exported file itself: what is measured is what is served. */
 async function answers(
   ctx: JobContext,
-  bytes: Uint8Array,
+  dir: string,
   source: Source,
   data: Answered,
   answer: Answer,
 ): Promise<Float32Array> {
   const [name, width] = answer.kind === 'classes' ? ['probabilities', answer.classes.length] : ['prediction', 1];
   const all = new Float32Array(data.rows.length * width);
-  const session = await createSession(bytes, { threads: ctx.threads });
+  const session = await createSession(join(dir, 'model.onnx'), { threads: ctx.threads });
   try {
     for (let from = 0; from < data.rows.length; from += ROWS) {
       await turn(ctx.signal);
@@ -138,7 +138,8 @@ async function answers(
 }
 
 interface Made {
-  readonly bytes: Uint8Array;
+  /** Folder that holds the exported model. */
+  readonly dir: string;
   readonly source: Source;
   readonly answer: Answer;
   readonly metrics: Record<string, number>;
@@ -148,10 +149,9 @@ interface Made {
 }
 
 async function save(ctx: JobContext, made: Made, params: FineTuneOnnxParams): Promise<void> {
-  const { source, answer, metrics, parameters } = made;
+  const { dir, source, answer, metrics, parameters } = made;
   const { target } = params;
   const base = await ctx.model('model');
-  const dir = await writeModel(ctx.workDir, made.bytes);
   for (const file of source.files) {
     await mkdir(dirname(join(dir, file)), { recursive: true });
     await cp(join(base.dir, file), join(dir, file));
