@@ -91,6 +91,8 @@ export interface JobContext {
   readonly device: Device;
   /** Threads that the job may use for its native sessions. */
   readonly threads: number;
+  /** Bytes that the job's process may use: it is ended when it needs more. Absent where nobody looks. */
+  readonly memoryLimit?: number;
   /** Seeded from the job's seed; its state belongs into the checkpoint. */
   readonly rng: Rng;
   readonly seed: number;

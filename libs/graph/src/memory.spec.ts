@@ -37,6 +37,11 @@ describe('memory of a run', () => {
     expect(estimate).toMatchObject({ inputs: 10 * 8 * 4, outputs: 4, unknown: 0, at: 'Add' });
     // the sum is made while both of its terms live; the shape of the view is a constant
     expect(estimate.activations).toBe(3 * value);
+    expect(estimate.alive).toEqual([
+      { name: 'MatMul', bytes: value },
+      { name: 'Tanh', bytes: value },
+      { name: 'Add', bytes: value },
+    ]);
     expect(estimate.initializers).toBe(initializerBytes(graph));
     expect(initializerBytes(graph)).toBe(8 * 16 * 4 + 8);
   });

@@ -36,6 +36,8 @@ export interface MemoryEstimate {
   readonly activations: number;
   /** Node at which `activations` is reached. */
   readonly at: string;
+  /** Values that are alive there, largest first. */
+  readonly alive: readonly { readonly name: string; readonly bytes: number }[];
   /** Values whose size is not known and counts as nothing. */
   readonly unknown: number;
 }
@@ -79,16 +81,20 @@ export function estimateMemory(graph: Graph, sizes: Sizes): MemoryEstimate {
   let now = 0;
   let activations = 0;
   let at = '';
+  let peak = -1;
+  const born: { name: string; bytes: number; from: number }[] = [];
   graph.nodes.forEach((n, i) => {
     for (const made of n.outputs) {
       if (made === '' || outside.has(made) || root.has(made)) continue;
       const size = bytes(made);
       alive.set(made, size);
+      born.push({ name: made, bytes: size, from: i });
       now += size;
     }
     if (now > activations) {
       activations = now;
       at = n.name;
+      peak = i;
     }
     for (const name of [...(dies.get(i) ?? []), ...n.outputs.filter((o) => !last.has(o))]) {
       now -= alive.get(name) ?? 0;
@@ -102,6 +108,10 @@ export function estimateMemory(graph: Graph, sizes: Sizes): MemoryEstimate {
     outputs: sum(graph.outputs),
     activations,
     at,
+    alive: born
+      .filter((v) => v.from <= peak && (last.get(v.name) ?? v.from) >= peak)
+      .map(({ name, bytes: size }) => ({ name, bytes: size }))
+      .sort((x, y) => y.bytes - x.bytes),
     unknown,
   };
 }

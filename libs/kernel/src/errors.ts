@@ -102,6 +102,13 @@ export const ERRORS = {
   // life of a job
   job_cancelled: row(409, CANCELLED, false, 'The job was cancelled', '作业已取消'),
   job_timeout: row(504, DEADLINE_EXCEEDED, false, 'The job ran longer than its time limit', '作业超出时间限制'),
+  does_not_fit: row(
+    422,
+    RESOURCE_EXHAUSTED,
+    false,
+    'The training would need more memory than there is',
+    '训练所需内存超出可用内存',
+  ),
   out_of_memory: row(507, RESOURCE_EXHAUSTED, false, 'The job needed more memory than its limit', '作业超出内存限制'),
   worker_crashed: row(500, INTERNAL, true, 'The process that ran the job died', '运行作业的进程意外终止'),
   worker_lost: row(503, UNAVAILABLE, true, 'The worker that ran the job is gone', '运行作业的工作节点已失联'),

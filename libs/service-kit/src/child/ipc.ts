@@ -14,6 +14,8 @@ export interface RunMessage {
   readonly workDir: string;
   readonly device: Device;
   readonly threads: number;
+  /** The process is ended when it needs more; absent: nobody looks. */
+  readonly memoryMb?: number;
   readonly checkpointIntervalMs: number;
 }
 

@@ -67,6 +67,7 @@ export async function runJob(
       workDir,
       device: message.device,
       threads: message.threads,
+      ...(message.memoryMb === undefined ? {} : { memoryLimit: message.memoryMb * 2 ** 20 }),
       rng: createRng(spec.seed),
       seed: spec.seed,
     };

@@ -131,6 +131,7 @@ export function createJobRunner(o: RunnerOptions, parts: RunnerParts): JobRunner
           workDir,
           device,
           threads: o.threads,
+          memoryMb,
           checkpointIntervalMs: o.checkpointIntervalMs,
         },
         onStarted() {
