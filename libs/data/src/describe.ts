@@ -1,8 +1,10 @@
+import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ColumnType, CreateDataset, DatasetFormat } from '@strata/contracts';
 import { isStrataError, StrataError } from '@strata/kernel';
 import { notANumber } from './columns.js';
 import { CONLL_COLUMNS, conllFormat } from './conll.js';
+import { checkImages, IMAGE_COLUMNS, imagesFormat } from './images/images.js';
 import { ColumnStats } from './infer.js';
 import { readObjects, readRows, type RowFormat } from './rows.js';
 import { hasHeader, looksLikeJson, sniffDialect } from './sniff.js';
@@ -133,6 +135,19 @@ async function describeFixed(
   };
 }
 
+/** Whether a file begins as a ZIP archive; an empty one counts too. */
+async function isZip(path: string): Promise<boolean> {
+  const head = Buffer.alloc(4);
+  const file = await open(path).catch(() => undefined);
+  if (!file) return false;
+  try {
+    await file.read(head, 0, 4, 0);
+  } finally {
+    await file.close();
+  }
+  return ['PK\x03\x04', 'PK\x05\x06'].includes(head.toString('latin1'));
+}
+
 /** Names of files that hold prose unless they turn out to be a table. */
 const PLAIN = /\.(?:txt|text)(?:\.gz)?$/iu;
 
@@ -159,6 +174,10 @@ export async function describeFile(path: string, options: DescribeOptions = {}):
   const wanted = options.format ?? 'auto';
   if (wanted === 'conll' || (wanted === 'auto' && /\.conll(\.gz)?$/iu.test(name)))
     return describeFixed(path, name, conllFormat, CONLL_COLUMNS, options.signal);
+  if (wanted === 'images' || (wanted === 'auto' && (await isZip(path)) && !/\.xlsx$/iu.test(name))) {
+    await checkImages(path, name, options.signal);
+    return describeFixed(path, name, imagesFormat, IMAGE_COLUMNS, options.signal);
+  }
   if (wanted === 'text' || (wanted === 'auto' && PLAIN.test(name) && !(await isTable(path, name, options))))
     return describeFixed(path, name, textFormat, TEXT_COLUMNS, options.signal);
   const json = wanted === 'jsonl' || (wanted === 'auto' && (await looksLikeJson(path, name)));

@@ -3,6 +3,7 @@ import { CsvError, parse } from 'csv-parse';
 import type { DatasetFormat } from '@strata/contracts';
 import { StrataError } from '@strata/kernel';
 import { readConll } from './conll.js';
+import { readImages } from './images/images.js';
 import { openText } from './open.js';
 import { readLines } from './text.js';
 import { missingSet, type Cell } from './values.js';
@@ -163,6 +164,10 @@ export async function* readRows(path: string, format: RowFormat, options: ReadOp
   let start = 0;
   if (format.format === 'conll') {
     yield* readConll(path, options);
+    return;
+  }
+  if (format.format === 'images') {
+    yield* readImages(path, options);
     return;
   }
   if (format.format === 'text') {
