@@ -1,0 +1,62 @@
+import { defineRecipe } from '@strata/contracts';
+import { imageClassifierParams } from './params.js';
+import { smokePictures } from './smoke.js';
+
+export default defineRecipe({
+  name: 'vision/image-classifier',
+  version: 1,
+  queue: 'train',
+  title: { en: 'Image classifier', zh: '图像分类器' },
+  summary: {
+    en: 'Learns classes of pictures with a convolutional network of residual blocks: augmentation, batch or group normalisation, any size.',
+    zh: '用残差卷积网络学习图片类别：支持数据增强、批归一化或组归一化，图片尺寸任意。',
+  },
+  catalog: ['image-classification', 'cnn', 'residual-connections', 'build-vision-cnn'],
+  params: imageClassifierParams,
+  inputs: {
+    train: {
+      kind: 'dataset',
+      description: {
+        en: 'Pictures: a ZIP archive of class folders or of IDX files',
+        zh: '训练图片：按类别分文件夹或含 IDX 文件的 ZIP 压缩包',
+      },
+    },
+    valid: {
+      kind: 'dataset',
+      optional: true,
+      description: {
+        en: 'Pictures that decide when to stop; else a part of train',
+        zh: '用于早停的验证图片；缺省时取自训练数据',
+      },
+    },
+    test: {
+      kind: 'dataset',
+      optional: true,
+      description: { en: 'Pictures that only the final model is measured on', zh: '仅用于评估最终模型的测试图片' },
+    },
+  },
+  outputs: {
+    model: { kind: 'model', description: { en: 'The classifier', zh: '分类模型' } },
+    report: {
+      kind: 'report',
+      description: { en: 'Metrics, confusion matrix and course of the training', zh: '指标、混淆矩阵与训练过程' },
+    },
+  },
+  resumable: true,
+  smoke: {
+    params: {
+      hidden_sizes: [4, 8],
+      depths: [1, 1],
+      epochs: 4,
+      batch_size: 16,
+      crop_padding: 1,
+      degrees: 5,
+      cutout: 2,
+      dropout: 0.1,
+      learning_rate: 0.02,
+    },
+    inputs: { train: { format: 'images', dataset: smokePictures } },
+    falls: 'train_loss',
+  },
+  run: () => import('./image-classifier.run.js'),
+});
