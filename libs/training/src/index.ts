@@ -3,7 +3,8 @@ export { gatherIds, gatherRows, shared, type Batches, type BatchPlace } from './
 export { batchModule, type BatchModule, type BatchSource } from './data-loader.js';
 export { entitiesOf, entityScores, marksEntities, type Entity, type EntityScores } from './entities.js';
 export { createEvaluator, type Evaluator, type OutputStream } from './evaluate.js';
-export { fit, type FitOptions, type FitResult } from './fit.js';
+export { fit, type FitResult } from './fit.js';
+export type { FitOptions } from './fit-options.js';
 export type { EpochRecord } from './fit-state.js';
 export {
   accuracy,
@@ -46,6 +47,15 @@ export {
   type SgdOptions,
 } from './optimizer.js';
 export { phases, type FitContext, type Json, type Phases } from './phases.js';
+export {
+  preflight,
+  requireFit,
+  secondsPerStep,
+  type LargeTensor,
+  type MemoryPlan,
+  type Preflight,
+  type PreflightOptions,
+} from './preflight.js';
 export { schedule, type Schedule, type ScheduleOptions } from './schedule.js';
 export {
   buildTrainStep,

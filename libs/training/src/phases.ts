@@ -4,7 +4,7 @@ import { StrataError } from '@strata/kernel';
 /** What training needs from a job. */
 export type FitContext = Pick<
   JobContext,
-  'log' | 'progress' | 'metrics' | 'checkpoint' | 'step' | 'threads' | 'device' | 'rng'
+  'log' | 'progress' | 'metrics' | 'checkpoint' | 'step' | 'threads' | 'memoryLimit' | 'device' | 'rng'
 >;
 
 /** JSON that a finished phase leaves behind. */
@@ -95,6 +95,7 @@ function pick(ctx: FitContext): FitContext {
     checkpoint: ctx.checkpoint,
     step: (state) => ctx.step(state),
     threads: ctx.threads,
+    ...(ctx.memoryLimit === undefined ? {} : { memoryLimit: ctx.memoryLimit }),
     device: ctx.device,
     rng: ctx.rng,
   };

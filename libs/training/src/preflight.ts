@@ -27,6 +27,8 @@ export interface MemoryPlan {
   readonly batch: number;
   /** Copies while a checkpoint is made, and of the best weights. */
   readonly checkpoint: number;
+  /** The runtime's session and the program's own objects. */
+  readonly session: number;
   readonly total: number;
 }
 
@@ -67,11 +69,10 @@ export interface PreflightOptions {
   readonly keepsBest?: boolean;
 }
 
-/**
- * What the runtime's arena takes for each byte of activations: it grows in blocks and cannot use every gap. Measured as peak of resident memory against the sum of live values: see
- * docs/training.md.
- */
-const ARENA = 1.25;
+/** What the runtime's arena takes for each byte of activations: it grows in blocks and cannot use every gap. Measured for six models: docs/training.md has the table. */
+const ARENA = 1.5;
+/** Bytes of the session itself and of the program's own objects. */
+const SESSION = 64 * 2 ** 20;
 /** The largest batch that is proposed. */
 const ROWS = 65_536;
 
@@ -94,11 +95,11 @@ export function preflight(options: PreflightOptions): Preflight {
   const batch = Object.values(feeds).reduce((n, t) => n + (Array.isArray(t.data) ? 0 : t.data.byteLength), 0);
   const activations = Math.round(ARENA * estimate.activations);
   const checkpoint = slots + (keepsBest ? 2 * trained : trained);
-  const fixed = weights + gradients + optimizer + checkpoint;
+  const fixed = weights + gradients + optimizer + checkpoint + SESSION;
   const perRow = (activations + batch) / Math.max(1, rows);
   const total = fixed + activations + batch;
   return {
-    memory: { weights, gradients, optimizer, activations, batch, checkpoint, total },
+    memory: { weights, gradients, optimizer, activations, batch, checkpoint, session: SESSION, total },
     largest: largestOf(step, estimate.alive),
     limit,
     fits: total <= limit,
