@@ -20,7 +20,7 @@ export interface Predictor {
    */
   predict(rows: readonly Row[], firstRow?: number): Promise<Prediction[]>;
   /**
-   * The declared inputs in, the declared outputs (or those asked for) out. Text becomes n-grams or tokens here when the manifest says so.
+   * The declared inputs in, the declared outputs (or those asked for) out. Text becomes n-grams or tokens, a picture pixels, here when the manifest says so.
    * @throws StrataError `invalid_input`
    */
   infer(inputs: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Promise<Record<string, Tensor>>;
@@ -38,7 +38,7 @@ export async function openModel(dir: string, options: OpenOptions = {}): Promise
   const infer: Predictor['infer'] = async (inputs, outputs) => {
     checkTensors(manifest, inputs, outputs);
     const wanted = outputs ?? manifest.outputs.map((o) => o.name);
-    const { feeds, extra = {} } = prepare(inputs);
+    const { feeds, extra = {} } = await prepare(inputs);
     const own = wanted.filter((name) => Object.hasOwn(extra, name));
     const made = await session.run(
       feeds,

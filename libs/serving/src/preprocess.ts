@@ -1,9 +1,10 @@
-import type { HashedNgrams, ModelManifest, TokenizerPreprocess } from '@strata/contracts';
+import type { HashedNgrams, ImagePreprocess, ModelManifest, TokenizerPreprocess } from '@strata/contracts';
 import { encodeWithin, hashNgramsBatch, loadTokenizer, padTokens } from '@strata/data';
 import { isStrataError, StrataError } from '@strata/kernel';
 import type { Tensor } from '@strata/runtime';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { pixelValues } from './preprocess-image.js';
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -12,7 +13,7 @@ export interface Prepared {
   readonly feeds: Tensors;
   readonly extra?: Tensors;
 }
-export type Prepare = (inputs: Tensors) => Prepared;
+export type Prepare = (inputs: Tensors) => Prepared | Promise<Prepared>;
 
 /** Names and ranks of the graph's own inputs. */
 type GraphInputs = readonly { readonly name: string }[];
@@ -20,12 +21,12 @@ type GraphInputs = readonly { readonly name: string }[];
 const broken = (message: string, cause?: unknown): StrataError =>
   new StrataError('invalid_model', message, cause === undefined ? {} : { cause });
 
-/** The texts of the model's one BYTES input. */
+/** The texts (or base64 pictures) of the model's one BYTES input. */
 function textsOf(manifest: ModelManifest, inputs: Tensors): readonly string[] {
   const [text, ...others] = manifest.inputs;
   const given = text && inputs[text.name];
   if (!given || given.dtype !== 'string' || others.length > 0)
-    throw broken('a model with text preprocessing has one BYTES input, and declares it in model.json');
+    throw broken('a model with preprocessing has one BYTES input, and declares it in model.json');
   return given.data as string[];
 }
 
@@ -82,6 +83,15 @@ async function tokens(
   };
 }
 
+function pictures(manifest: ModelManifest, spec: ImagePreprocess, graph: GraphInputs): Prepare {
+  const [values, ...others] = graph;
+  if (!values || others.length > 0) throw broken('a model of pictures has one input, their pixels, in its graph');
+  const field = manifest.inputs[0]?.name ?? 'image';
+  return async (inputs) => ({
+    feeds: { [values.name]: await pixelValues(textsOf(manifest, inputs), spec, field) },
+  });
+}
+
 /** @throws StrataError `invalid_model` */
 export async function preprocessOf(dir: string, manifest: ModelManifest, graph: GraphInputs): Promise<Prepare> {
   const { preprocess } = manifest;
@@ -93,6 +103,6 @@ export async function preprocessOf(dir: string, manifest: ModelManifest, graph: 
     case 'tokenizer':
       return tokens(dir, manifest, preprocess, graph);
     case 'image':
-      throw broken('this version does not serve models with image preprocessing');
+      return pictures(manifest, preprocess, graph);
   }
 }

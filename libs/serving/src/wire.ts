@@ -1,4 +1,5 @@
 import { Datatype } from '@strata/contracts';
+import { pictureFormat } from '@strata/data';
 import type { inference } from '@strata/contracts/grpc';
 import { StrataError } from '@strata/kernel';
 import type { Tensor } from '@strata/runtime';
@@ -105,11 +106,13 @@ function typedData(datatype: Datatype, t: WireTensor, count: number): Tensor['da
 const snake = (field: string): string => field.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 const strict = new TextDecoder('utf-8', { fatal: true });
+/** An element as text; a picture, which has no text, as its base64. */
 function utf8(bytes: Uint8Array, name: string): string {
   try {
     return strict.decode(bytes);
   } catch (e) {
-    throw new StrataError('invalid_input', `tensor "${name}": a BYTES element is not UTF-8 text`, {
+    if (pictureFormat(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+    throw new StrataError('invalid_input', `tensor "${name}": a BYTES element is neither UTF-8 text nor a picture`, {
       cause: e,
       where: { field: `inputs.${name}` },
     });

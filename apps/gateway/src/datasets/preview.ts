@@ -49,6 +49,11 @@ export async function previewRows(
   scratch: string,
 ): Promise<Cell[][]> {
   const head = path.join(scratch, 'head');
+  // an archive has its table of contents at the end
+  if (format.format === 'images') {
+    await store.fetchTo(blob.sha256, head);
+    return firstRows(head, format, count);
+  }
   const whole = await fetchHead(store, blob, head);
   try {
     const rows = await firstRows(head, format, count);

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatasetFormat, DatasetHandle, JobContext, ModelHandle } from '@strata/contracts';
-import { columnIndex, quoteList, type Cell } from '@strata/data';
+import { columnIndex, openImages, quoteList, type Cell } from '@strata/data';
 import { StrataError } from '@strata/kernel';
 import type { Row } from '@strata/serving';
 import { turn } from './cancel.js';
@@ -52,6 +52,35 @@ export function rowMapper(
     return [i.name, index] as const;
   });
   return (row) => Object.fromEntries(columns.map(([name, index]) => [name, row[index] ?? null]));
+}
+
+/** Rows of a file as rows of the model, some at a time. */
+export interface RowSource {
+  rows(cells: readonly (readonly Cell[])[], start: number): Promise<Row[]>;
+  close(): void;
+}
+
+/**
+ * As `rowMapper`, also for models of pictures: their rows are read from the archive that the dataset is.
+ * @param start index in the dataset of the first row that is asked for
+ */
+export async function rowSource(model: ModelHandle, data: DatasetHandle, textColumn: string): Promise<RowSource> {
+  if (model.manifest.preprocess?.kind !== 'image') {
+    const toRow = rowMapper(model, data.format, textColumn);
+    return { rows: (cells) => Promise.resolve(cells.map(toRow)), close: () => undefined };
+  }
+  if (data.format.format !== 'images')
+    throw new StrataError(
+      'invalid_input',
+      `the model takes pictures, and the data are of the format ${data.format.format}. Pictures come as a ZIP archive of class folders or of IDX files (format images).`,
+      { where: { field: 'inputs.data' } },
+    );
+  const archive = await openImages(data.path);
+  return {
+    rows: (cells, start) =>
+      Promise.all(cells.map(async (_, i) => Buffer.from(await archive.encoded(start + i)).toString('base64'))),
+    close: archive.close,
+  };
 }
 
 export interface ModelBatch {

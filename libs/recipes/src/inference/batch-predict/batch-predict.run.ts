@@ -4,7 +4,7 @@ import { csvWriter, type WritableCell } from '@strata/data';
 import { StrataError } from '@strata/kernel';
 import { openModel } from '@strata/serving';
 import { describeWritten } from '../../shared/datasets.js';
-import { batchesOf, rowMapper } from '../../shared/model-rows.js';
+import { batchesOf, rowSource } from '../../shared/model-rows.js';
 
 export interface BatchPredictParams {
   readonly text_column: string;
@@ -55,7 +55,7 @@ export async function run(ctx: JobContext, params: BatchPredictParams): Promise<
       `only classifiers, taggers and regressors give one prediction for each row, and this model is for "${manifest.task}".`,
     );
   const added = appended(manifest, data.format, params);
-  const toRow = rowMapper(model, data.format, params.text_column);
+  const source = await rowSource(model, data, params.text_column);
   const path = join(ctx.workDir, 'data.csv');
   const names = [...data.format.columns.map((c) => c.name), ...added];
   const writer = csvWriter(path, names);
@@ -65,7 +65,7 @@ export async function run(ctx: JobContext, params: BatchPredictParams): Promise<
   const predictor = await openModel(model.dir, { threads: ctx.threads });
   try {
     for await (const batch of batchesOf(ctx, data, params.batch_size)) {
-      const rows = batch.rows.map(toRow);
+      const rows = await source.rows(batch.rows, batch.start);
       const began = performance.now();
       const predictions = await predictor.predict(rows, batch.start + 1);
       computeMs += performance.now() - began;
@@ -85,6 +85,7 @@ export async function run(ctx: JobContext, params: BatchPredictParams): Promise<
       ctx.progress({ step: batch.start + batch.rows.length, total: data.format.rows });
     }
   } finally {
+    source.close();
     await predictor.close();
   }
   await writer.close();

@@ -9,7 +9,7 @@ import {
   precisionRecallF1,
   regressionMetrics,
 } from '@strata/training';
-import { batchesOf, folderBytes, percentile, rowMapper } from '../../shared/model-rows.js';
+import { batchesOf, folderBytes, percentile, rowSource } from '../../shared/model-rows.js';
 import type { Judge } from './judge.js';
 import { tagJudge } from './tag-judge.js';
 
@@ -138,7 +138,7 @@ export async function run(ctx: JobContext, params: EvaluateParams): Promise<Reco
       `only classifiers, taggers and regressors can be evaluated, and this model is for "${manifest.task}".`,
     );
   const target = targetOf(model, data, params.target);
-  const toRow = rowMapper(model, data.format, params.text_column);
+  const source = await rowSource(model, data, params.text_column);
   const judge = judgeOf(manifest.labels ?? [], target.name);
   const predictor = await openModel(model.dir, { threads: ctx.threads });
   const perRow: number[] = [];
@@ -149,10 +149,11 @@ export async function run(ctx: JobContext, params: EvaluateParams): Promise<Reco
   try {
     for await (const batch of batchesOf(ctx, data, params.batch_size)) {
       const known: { row: Row; truth: string; line: number }[] = [];
+      const rows = await source.rows(batch.rows, batch.start);
       for (const [i, cells] of batch.rows.entries()) {
         const truth: Cell = cells[target.index] ?? null;
         if (truth === null) skipped++;
-        else known.push({ row: toRow(cells), truth, line: batch.lines[i] ?? 0 });
+        else known.push({ row: rows[i] ?? '', truth, line: batch.lines[i] ?? 0 });
       }
       const inputs = known.map((k) => k.row);
       const began = performance.now();
@@ -165,6 +166,7 @@ export async function run(ctx: JobContext, params: EvaluateParams): Promise<Reco
     }
     times = await singleRowLatency(predictor, sample, params.latency_rows);
   } finally {
+    source.close();
     await predictor.close();
   }
   if (judged === 0)
