@@ -200,6 +200,10 @@ export const MESSAGES = {
   ),
   u_need_target: m('--data needs --target: one of {columns}', '--data 需要 --target：可选 {columns}'),
   u_no_column: m('there is no column "{target}": the columns are {columns}', '没有列 "{target}"：现有列为 {columns}'),
+  u_demo_images: m(
+    'the demo cleans and splits tables; for pictures run strata submit {recipe} --input train=FILE.zip --watch',
+    '演示会清洗并划分表格；图片请运行 strata submit {recipe} --input train=FILE.zip --watch',
+  ),
   u_key_empty: m('no key was given', '未提供密钥'),
 
   // demo
@@ -213,6 +217,7 @@ export const MESSAGES = {
   d_text: m('text classification', '文本分类'),
   d_classify: m('tabular classification', '表格分类'),
   d_regress: m('tabular regression', '表格回归'),
+  d_image: m('image classification', '图像分类'),
   d_step_clean: m('clean', '清洗'),
   d_step_clean_test: m('clean test', '清洗测试集'),
   d_step_split: m('split', '划分'),

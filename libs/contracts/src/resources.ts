@@ -92,7 +92,7 @@ export type CreateDataset = z.infer<typeof CreateDataset>;
 export const TaskSuggestion = z
   .object({
     target: z.string(),
-    task: z.enum(['text-classification', 'tabular-classification', 'tabular-regression']),
+    task: z.enum(['text-classification', 'tabular-classification', 'tabular-regression', 'image-classification']),
     recipe: z.string(),
     text_column: z.string().nullable(),
     reason: z.object({ en: z.string(), zh: z.string() }),

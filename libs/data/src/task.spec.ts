@@ -45,6 +45,13 @@ describe('suggestTask', () => {
       'tabular-regression',
     );
   });
+  it('classes of pictures are learned from the pictures', () => {
+    const pictures = format(column('image', 'text', 60), column('label', 'category', 3));
+    expect(suggestTask({ ...pictures, format: 'images' }, 'label')).toMatchObject({
+      task: 'image-classification',
+      recipe: 'vision/image-classifier',
+    });
+  });
   it('says why in both languages', () => {
     const { reason } = suggestTask(format(words, colour), 'colour');
     expect(reason.en).toMatch(/"colour" has 4 classes and "words" holds free text/);

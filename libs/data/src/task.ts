@@ -36,6 +36,17 @@ export function suggestTask(format: DatasetFormat, target: string): TaskSuggesti
         where,
       },
     );
+  if (format.format === 'images' && target === 'label')
+    return {
+      target,
+      task: 'image-classification',
+      recipe: 'vision/image-classifier',
+      text_column: null,
+      reason: {
+        en: `The data are pictures of ${column.distinct} classes, so the class is learned from the picture.`,
+        zh: `数据是 ${column.distinct} 个类别的图片，因此从图片学习类别。`,
+      },
+    };
   const features = format.columns.filter((c) => c.name !== target && c.type !== 'id' && c.type !== 'empty');
   if (features.length === 0)
     throw new StrataError(

@@ -35,6 +35,7 @@ const TASKS = {
   'text-classification': 'd_text',
   'tabular-classification': 'd_classify',
   'tabular-regression': 'd_regress',
+  'image-classification': 'd_image',
 } as const;
 const EXAMPLES = 3;
 const READY_S = 30;
@@ -131,6 +132,7 @@ export async function runDemo(app: App, o: DemoOptions): Promise<void> {
   const suggestion = await api.post<TaskSuggestion>(`/api/datasets/${seg(dataset.id)}/suggest`, { target });
   io.say('d_task', { task: t(TASKS[suggestion.task]), recipe: suggestion.recipe });
   io.say('d_because', { reason: suggestion.reason[io.lang] });
+  if (suggestion.task === 'image-classification') throw new UsageError('u_demo_images', { recipe: suggestion.recipe });
   const test = o.test ? await makeDataset(app, o.test, { ...o.reading, header: dataset.format.header }) : undefined;
 
   const model = o.name ?? modelNameOf(o.data);

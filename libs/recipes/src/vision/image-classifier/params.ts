@@ -54,7 +54,7 @@ export const imageClassifierParams = z.strictObject({
   scale: z.number().min(0).lt(1).default(0).describe('Augmentation: largest change of size, 0.1 for 90 to 110 percent'),
   cutout: count(0, 256).default(0).describe('Augmentation: side of a random square that is blanked; 0: none'),
   optimizer: z.enum(['sgd', 'adam', 'adamw']).default('adamw').describe('Optimiser'),
-  learning_rate: z.number().positive().max(10).default(0.004).describe('Highest learning rate'),
+  learning_rate: z.number().positive().max(10).default(0.01).describe('Highest learning rate'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of sgd, decay of the mean of gradients of adam'),
   nesterov: z.boolean().default(true).describe('Nesterov momentum; sgd only'),
   weight_decay: z.number().min(0).max(10).default(0.01).describe('Weight decay of convolutions and dense layers'),
