@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { openModel, type Predictor } from './index.js';
-import { writeClassifier, writeRegressor, writeTextModel } from './testing/models.js';
+import { writeClassifier, writeLetterModel, writeRegressor, writeTagger, writeTextModel } from './testing/models.js';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const failure = async (p: Promise<unknown>): Promise<unknown> => {
@@ -61,6 +61,36 @@ describe('a model folder opened in-process', () => {
       expect(p.probabilities['long']).toBeCloseTo((words[i] as number) / ((words[i] as number) + 1), 6);
     });
     expect(predictions.map((p) => 'label' in p && p.label)).toEqual(['short', 'long', 'long', 'short', 'short']);
+  });
+
+  it('reads texts through the tokenizer in its folder, padded for each batch and cut at max_length', async () => {
+    const letters = await openModel(writeLetterModel(path.join(dir, 'letters')));
+    const predictions = await letters.predict(['abz', 'zz', 'n', '', 'aaaaaazzzz', '中z']);
+    const late = predictions.map((p) => 'label' in p && p.probabilities['late']);
+    [1 / 3, 1, 1, 0, 0, 1 / 2].forEach((p, i) => expect(late[i]).toBeCloseTo(p, 6));
+    await letters.close();
+  });
+
+  it('tells the tag of each word, with its place', async () => {
+    const tagger = await openModel(writeTagger(path.join(dir, 'tagger')));
+    const [first, second] = await tagger.predict(['  az zoo b', 'q']);
+    const word = (text: string, start: number, label: string) => ({
+      text,
+      start,
+      end: start + text.length,
+      label,
+      probability: 1,
+    });
+    expect(first).toEqual({ tags: [word('az', 2, 'early'), word('zoo', 5, 'late'), word('b', 9, 'early')] });
+    expect(second).toEqual({ tags: [word('q', 0, 'late')] });
+    const given = { text: { dtype: 'string' as const, dims: [1], data: ['ab'] } };
+    expect(Object.keys(await tagger.infer(given, ['offsets', 'label'])).sort()).toEqual(['label', 'offsets']);
+    await tagger.close();
+    rmSync(path.join(dir, 'tagger', 'tokenizer.json'));
+    expect(await failure(openModel(path.join(dir, 'tagger')))).toMatchObject({
+      code: 'invalid_model',
+      message: expect.stringContaining('tokenizer.json'),
+    });
   });
 
   it('names row and field of what does not fit', async () => {

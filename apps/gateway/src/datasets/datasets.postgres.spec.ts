@@ -62,6 +62,22 @@ describe('a dataset', () => {
     expect((await gateway.call('GET', `/api/datasets/${body.id}`)).body).toEqual(body);
   });
 
+  it('is plain text, line by line', async () => {
+    const { status, body } = await create('白日依山尽，\n\n黄河入海流。\n', '诗.txt');
+    expect([status, body.format.format, body.format.rows]).toEqual([201, 'text', 2]);
+    const preview = await gateway.call<{ columns: string[]; rows: string[][] }>(
+      'GET',
+      `/api/datasets/${body.id}/preview`,
+    );
+    expect(preview.body).toMatchObject({ columns: ['text'], rows: [['白日依山尽，'], ['黄河入海流。']] });
+    const asked = await create('a,b\n1,2\n', 'table.csv', { format: 'text' });
+    expect(asked.body.format).toMatchObject({ format: 'text', rows: 2 });
+    expect((await create(Buffer.from('ok\n\xe9\n', 'latin1'), 'latin.txt')).body).toMatchObject({
+      code: 'invalid_data',
+      where: { line: 2 },
+    });
+  });
+
   it('shows its first rows, also of a long and of a packed file', async () => {
     const { body } = await create(PEOPLE);
     const preview = await gateway.call<{ columns: string[]; rows: (string | null)[][] }>(

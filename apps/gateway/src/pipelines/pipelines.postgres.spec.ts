@@ -183,6 +183,56 @@ describe('a pipeline', () => {
   });
 });
 
+describe('a file as an input', () => {
+  const reads = (tokenizer: unknown) => ({ recipe: 'language/masked-lm', inputs: { data: dataset, tokenizer } });
+  const inputOf = async (jobId: string): Promise<ResolvedInput | undefined> => {
+    const queue = gateway.app.get<QueuePort>(QUEUE);
+    await until('the job in the queue', async () => (await queue.get('strata-train', jobId)) !== undefined);
+    const item = await queue.get('strata-train', jobId);
+    return (item?.payload as { inputs: Record<string, ResolvedInput> }).inputs['tokenizer'];
+  };
+
+  it('comes from an upload, of this tenant alone', async () => {
+    const tenantOf = async (key?: string): Promise<string> =>
+      (await gateway.call<{ tenant: string }>('GET', '/api/keys/current', key === undefined ? {} : { key })).body
+        .tenant;
+    const files = gateway.app.get(FilesService);
+    const upload = (owner: string) =>
+      files.upload(owner, { filename: 'tok.json', mediaType: 'application/json' }, Readable.from([Buffer.from('{}')]));
+    const file = await upload(await tenantOf());
+    const job = await gateway.call<JobView>('POST', '/api/jobs', { body: reads(file.id) });
+    expect(job.status).toBe(201);
+    expect(await inputOf(job.body.id)).toEqual({
+      kind: 'file',
+      id: file.id,
+      file: { sha256: file.sha256, size: 2 },
+      media_type: 'application/json',
+      name: 'tok.json',
+    });
+    const foreign = await upload(await tenantOf(await gateway.tenantKey('elsewhere')));
+    const refused = await gateway.call<Problem>('POST', '/api/jobs', { body: reads(foreign.id) });
+    expect(refused).toMatchObject({ status: 404, body: { code: 'not_found', where: { field: 'inputs.tokenizer' } } });
+  });
+
+  it('is what another job has made; a dataset is none', async () => {
+    const made = await create({
+      learn: { recipe: 'language/tokenizer', inputs: { data: dataset } },
+      train: reads(from('learn', 'tokenizer')),
+    });
+    expect(made.status).toBe(201);
+    const learn = idOf(made.body, 'learn');
+    const { attempt } = await worker.claim(learn);
+    const output = { kind: 'file' as const, file: blob, media_type: 'application/json', name: 'tokenizer.json' };
+    await worker.report(learn, attempt, done({ tokenizer: output }));
+    expect(await inputOf(idOf(made.body, 'train'))).toEqual({ ...output, id: `${learn}/tokenizer` });
+    const wrong = await create({ first: clean(dataset), then: reads(from('first')) });
+    expect(wrong).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_input', detail: expect.stringMatching(/takes a file/) },
+    });
+  });
+});
+
 describe('a job alone', () => {
   it('waits for the job whose output it takes', async () => {
     const first = await gateway.call<JobView>('POST', '/api/jobs', { body: clean(dataset) });

@@ -1,3 +1,3 @@
 // For tests of projects that serve models.
-export { writeClassifier, writeRegressor, writeTextModel } from './models.js';
+export { writeClassifier, writeLetterModel, writeRegressor, writeTagger, writeTextModel } from './models.js';
 export { sourceThread } from './thread.js';

@@ -94,6 +94,70 @@ export function writeRegressor(dir: string, offset = 1, busy = 0): string {
   });
 }
 
+/** A tokenizer of characters: [UNK] 0, then the letters of the alphabet in their order. */
+const letters = (): string =>
+  JSON.stringify({
+    added_tokens: [],
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+    model: {
+      type: 'BPE',
+      unk_token: '[UNK]',
+      vocab: Object.fromEntries(['[UNK]', ...'abcdefghijklmnopqrstuvwxyz'].map((c, i) => [c, i])),
+      merges: [],
+    },
+  });
+
+function writeTokenizer(dir: string): string {
+  writeFileSync(path.join(dir, 'tokenizer.json'), letters());
+  return dir;
+}
+const tokens = { kind: 'tokenizer' as const, file: 'tokenizer.json', max_length: 6, pad_id: 26 };
+
+/** Probability of "late" = share of letters after m among the letters of a text; padding (z, 26) does not count. */
+export function writeLetterModel(dir: string): string {
+  const b = new GraphBuilder('letters');
+  const ids = b.input('input_ids', 'int64', ['N', 'L']);
+  const mask = b.op.Cast(b.input('attention_mask', 'int64', ['N', 'L']), 'float32');
+  const late = b.op.Mul(b.op.Cast(b.op.Greater(ids, b.constant(tensorOf('int64', [1], [13]))), 'float32'), mask);
+  const sum = (x: typeof late): typeof late => b.op.ReduceSum(x, { axes: [1], keepdims: true });
+  const share = b.op.Div(sum(late), b.op.Max(sum(mask), b.scalar(1)));
+  b.output('probabilities', b.op.Concat([b.op.Sub(b.scalar(1), share), share], 1));
+  const manifest = {
+    task: 'classification' as const,
+    inputs: [{ name: 'text', datatype: 'BYTES' as const, shape: [-1] }],
+    outputs: [{ name: 'probabilities', datatype: 'FP32' as const, shape: [-1, 2] }],
+    labels: ['early', 'late'],
+    preprocess: tokens,
+  };
+  return writeTokenizer(write(dir, b, manifest));
+}
+
+/** Tags each letter: "late" after m, else "early", with certainty. */
+export function writeTagger(dir: string): string {
+  const b = new GraphBuilder('tagger');
+  const ids = b.input('input_ids', 'int64', ['N', 'L']);
+  const late = b.op.Cast(b.op.Greater(ids, b.constant(tensorOf('int64', [1], [13]))), 'int64');
+  const codes = tensorOf('int64', [2], [0, 1]);
+  b.output(
+    'label',
+    b.op.LabelEncoder(late, codes, tensorOf('string', [2], ['early', 'late']), tensorOf('string', [1], [''])),
+  );
+  const p = b.op.Unsqueeze(b.op.Cast(late, 'float32'), [2]);
+  b.output('probabilities', b.op.Concat([b.op.Sub(b.scalar(1), p), p], 2));
+  const manifest = {
+    task: 'token-classification' as const,
+    inputs: [{ name: 'text', datatype: 'BYTES' as const, shape: [-1] }],
+    outputs: [
+      { name: 'label', datatype: 'BYTES' as const, shape: [-1, -1] },
+      { name: 'probabilities', datatype: 'FP32' as const, shape: [-1, -1, 2] },
+      { name: 'offsets', datatype: 'INT64' as const, shape: [-1, -1, 2] },
+    ],
+    labels: ['early', 'late'],
+    preprocess: tokens,
+  };
+  return writeTokenizer(write(dir, b, manifest));
+}
+
 /** Probability of "long" = k / (k + 1) for a text of k words: counts its hashed words, padding aside. */
 export function writeTextModel(dir: string): string {
   const b = new GraphBuilder('text');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DatasetFormat, ModelHandle, RecipeDefinition } from '@strata/contracts';
 import { readManifest } from '@strata/serving';
-import { writeClassifier, writeRegressor } from '@strata/serving/testing';
+import { writeClassifier, writeRegressor, writeTagger } from '@strata/serving/testing';
 import { datasetFromText, localFolder, runLocally } from '../../testing/local-context.js';
 import recipe from './batch-predict.recipe.js';
 
@@ -56,6 +56,12 @@ describe('inference/batch-predict', () => {
     expect(lines[2]).toMatch(/^,Paris,late,0\.9999/);
     expect(lines[3]).toMatch(/^0,Rome,on time,1,1,/);
     expect(report).toMatchObject({ predicted: { late: 2, 'on time': 1 } });
+  });
+  it('appends the tags of a text, a word a tag', async () => {
+    const model = await handle(writeTagger(join(dir, 'tagger')));
+    const { lines, report } = await predict(model, 'text\naz zoo b\nq\n');
+    expect(lines).toEqual(['text,prediction', 'az zoo b,early late early', 'q,late']);
+    expect(report).toMatchObject({ rows: 2, predicted: { early: 2, late: 2 } });
   });
   it('refuses to write over a column', async () => {
     const model = await handle(writeRegressor(join(dir, 'regressor')));

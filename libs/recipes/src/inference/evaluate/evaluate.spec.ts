@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ModelHandle, RecipeDefinition } from '@strata/contracts';
 import { readManifest } from '@strata/serving';
-import { writeClassifier, writeRegressor, writeTextModel } from '@strata/serving/testing';
+import { writeClassifier, writeRegressor, writeTagger, writeTextModel } from '@strata/serving/testing';
 import { datasetFromText, localFolder, runLocally } from '../../testing/local-context.js';
 import recipe from './evaluate.recipe.js';
 
@@ -107,6 +107,19 @@ describe('inference/evaluate', () => {
     });
   });
 
+  it('judges a tagger word by word; what lies beyond its longest text is O', async () => {
+    const model = await handle(writeTagger(join(dir, 'tagger')));
+    // eight letters, of which it reads six: g and h have no answer
+    const { report } = await evaluate(
+      model,
+      'text,tags\naz zoo,early early\na b c d e f g h,early early early early early early early O\n',
+      {
+        target: 'tags',
+      },
+    );
+    expect(report).toMatchObject({ task: 'token-classification', rows: 2, metrics: { accuracy: 8 / 10 }, words: 10 });
+    expect(report.metrics).not.toHaveProperty('f1');
+  });
   it("finds the text column: of the model's name, else the only free text, else asks", async () => {
     const model = await handle(writeTextModel(join(dir, 'text')));
     // "long" from two words on
