@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { zipSync } from 'fflate';
 import type { DatasetView, FileView, Problem, TaskSuggestion } from '@strata/contracts';
 import { newId } from '@strata/kernel';
 import { Database } from '../db/database.js';
@@ -76,6 +77,23 @@ describe('a dataset', () => {
       code: 'invalid_data',
       where: { line: 2 },
     });
+  });
+
+  it('is an archive of pictures, which is recognised', async () => {
+    const idx = (dims: number[], data: number[]): Uint8Array =>
+      Uint8Array.from([0, 0, 8, dims.length, ...dims.flatMap((d) => [0, 0, 0, d]), ...data]);
+    const archive = zipSync({
+      'a-images-idx3-ubyte': idx([2, 1, 2], [1, 2, 3, 4]),
+      'a-labels-idx1-ubyte': idx([2], [7, 8]),
+    });
+    const { status, body } = await create(Buffer.from(archive), 'pictures.zip');
+    expect([status, body.format.format, body.format.rows]).toEqual([201, 'images', 2]);
+    const preview = await gateway.call('GET', `/api/datasets/${body.id}/preview?rows=1`);
+    expect(preview.body).toMatchObject({ columns: ['image', 'label'], rows: [['a-images-idx3-ubyte#0', '7']] });
+    const asked = await gateway.call('POST', `/api/datasets/${body.id}/suggest`, { body: { target: 'label' } });
+    expect(asked.body).toMatchObject({ task: 'image-classification', recipe: 'vision/image-classifier' });
+    const broken = await create(Buffer.from(zipSync({ 'cat/x.png': Uint8Array.of(1, 2, 3) })), 'broken.zip');
+    expect(broken.body).toMatchObject({ code: 'invalid_data', where: { file: 'broken.zip/cat/x.png' } });
   });
 
   it('shows its first rows, also of a long and of a packed file', async () => {
