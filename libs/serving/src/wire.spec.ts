@@ -99,7 +99,7 @@ describe('tensors of the Open Inference Protocol', () => {
     expect(refusal({ inputs: [bytes], rawInputContents: [Buffer.from('0500', 'hex')] })).toMatch(/beyond the end/);
     expect(refusal({ inputs: [bytes], rawInputContents: [Buffer.alloc(0)] })).toMatch(/needs 1 BYTES elements, got 0/);
     expect(refusal({ inputs: [{ ...bytes, contents: { bytesContents: [Buffer.from([0xff])] } }] })).toMatch(
-      /not UTF-8/,
+      /neither UTF-8/,
     );
   });
 });
