@@ -51,34 +51,53 @@ function products(e: Editor, node: Node): void {
     nodes.push(made);
     return made.name;
   };
-  const rows = add('Reshape', [w, e.ints([m, -1])]);
-  const padded = pads.every((p) => p === 0)
-    ? x
-    : add('Pad', [x, e.ints([0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)])]);
-  const axes = e.ints(range(rank).map((i) => i + 2));
-  const parts = range(places).map((place) => {
-    // the place's coordinates, last axis fastest
-    let rest = place;
-    const at = [...out].reverse().map((d) => {
-      const i = rest % d;
-      rest = Math.floor(rest / d);
-      return i;
-    });
-    at.reverse();
-    const start = at.map((i, axis) => i * (strides[axis] ?? 1));
-    const step = dilations.map((d) => d);
-    const end = start.map((s, axis) => s + ((kernel[axis] ?? 1) - 1) * (step[axis] ?? 1) + 1);
-    const whole = padded === x && start.every((s, i) => s === 0 && end[i] === sizes[i]) && step.every((d) => d === 1);
-    const part = whole ? x : add('Slice', [padded, e.ints(start), e.ints(end), axes, e.ints(step)]);
-    return add('Reshape', [part, e.ints([c, -1])]);
-  });
-  // [places · C, M], as one product where C is small
-  const product = (operand: string) =>
-    add('FusedMatMul', [operand, rows], { transB: { type: 'int', value: 1 } }, 'com.microsoft');
-  const joint = (names: string[]) =>
+  const matrix = (name: string, rows: number): string => add('Reshape', [name, e.ints([rows, -1])]);
+  const product = (left: string, right: string): string =>
+    add('FusedMatMul', [left, right], { transB: { type: 'int', value: 1 } }, 'com.microsoft');
+  const joint = (names: readonly string[]): string =>
     names.length === 1 ? (names[0] ?? '') : add('Concat', names, { axis: { type: 'int', value: 0 } });
-  const all = c * places <= COLUMNS ? product(joint(parts)) : joint(parts.map(product));
+
+  const unit = [...strides, ...dilations].every((s) => s === 1);
+  const same = unit && rank === 2 && sizes.every((d, i) => d === kernel[i]) && c * places > COLUMNS;
+  let all: string;
+  if (same) {
+    // image and kernel are of one size: shifts of the one along columns and of the other along rows meet at every place, with fewer copies
+    const shifted = (name: string, axis: number, by: number): string => {
+      const before = range(4).map((a) => (a === axis ? -by : 0));
+      return by === 0 ? name : add('Pad', [name, e.ints([...before, ...before.map((p) => -p)])]);
+    };
+    const [top = 0, left = 0] = pads;
+    const columns = range(out[1] ?? 1).map((j) => matrix(shifted(x, 3, j - left), c));
+    const rows = range(out[0] ?? 1).map((i) => matrix(shifted(w, 2, top - i), m));
+    all = joint(rows.flatMap((row) => columns.map((column) => product(column, row))));
+  } else {
+    const rows = matrix(w, m);
+    const padded = pads.every((p) => p === 0)
+      ? x
+      : add('Pad', [x, e.ints([0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)])]);
+    const axes = e.ints(range(rank).map((i) => i + 2));
+    const parts = range(places).map((place) => {
+      const start = coordinates(place, out).map((i, axis) => i * (strides[axis] ?? 1));
+      const end = start.map((s, axis) => s + ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1);
+      const whole = padded === x && unit && start.every((s, i) => s === 0 && end[i] === sizes[i]);
+      return matrix(whole ? x : add('Slice', [padded, e.ints(start), e.ints(end), axes, e.ints(dilations)]), c);
+    });
+    // as one product where there are few channels
+    all = c * places <= COLUMNS ? product(joint(parts), rows) : joint(parts.map((part) => product(part, rows)));
+  }
+  // [places · C, M]
   const split = add('Reshape', [all, e.ints([places, c, m])]);
   const ordered = add('Transpose', [split], { perm: { type: 'ints', value: [1, 2, 0] } });
   e.replace(node, [...nodes, e.named(output, 'Reshape', [ordered, e.ints([c, m, ...out])])]);
+}
+
+/** Where place number `place` lies, the last axis being the fastest. */
+function coordinates(place: number, sizes: readonly number[]): number[] {
+  let rest = place;
+  const at = [...sizes].reverse().map((d) => {
+    const i = rest % d;
+    rest = Math.floor(rest / d);
+    return i;
+  });
+  return at.reverse();
 }
