@@ -22,5 +22,7 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   reporters: ['default', new URL('./tools/jest-counts.mjs', import.meta.url).pathname],
   testMatch: ['**/*.spec.ts'],
+  // a busy machine is no failure
+  testTimeout: 30_000,
   modulePathIgnorePatterns: ['/dist/'],
 };

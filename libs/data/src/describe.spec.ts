@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { strToU8, zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { StrataError } from '@strata/kernel';
 import { loadColumns, numbersOf, textsOf } from './columns.js';
@@ -194,7 +195,12 @@ describe('broken files', () => {
   });
   it.each([
     ['zero bytes', Buffer.from('a,b\n1,\0\n'), /binary/],
-    ['a workbook', Buffer.from('PK\x03\x04rest', 'latin1'), /Excel/],
+    [
+      'a workbook',
+      zipSync({ '[Content_Types].xml': strToU8('<Types/>'), 'xl/workbook.xml': strToU8('<w/>') }),
+      /Excel/,
+    ],
+    ['a cut-off archive', Buffer.from('PK\x03\x04rest', 'latin1'), /not a ZIP archive that can be read/],
     ['UTF-16', Buffer.from('\ufeffa,b\n', 'utf16le'), /UTF-16/],
     ['a picture', Buffer.from('\x89PNG\r\n', 'latin1'), /picture/],
     [

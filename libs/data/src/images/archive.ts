@@ -61,6 +61,14 @@ export async function openArchive(path: string, name = basename(path)): Promise<
     throw broken(`the table of contents of ${name} is damaged`, e);
   }
   const byPath = new Map(entries.map((e) => [e.fileName, e]));
+  if (byPath.has('[Content_Types].xml')) {
+    zip.close();
+    throw new StrataError(
+      'invalid_data',
+      `${name} is an Office document, such as an Excel workbook. Export the sheet as CSV (UTF-8).`,
+      { where: { file: name } },
+    );
+  }
   return {
     // by code unit: the same order on every machine
     entries: entries

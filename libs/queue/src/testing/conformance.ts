@@ -302,8 +302,8 @@ export function conformsToQueuePort(name: string, start: () => Promise<Server>):
       consume(q, handler);
       consume(q, handler);
       await gone(q, 'l0', 'l1', 'l2', 'l3', 'l4');
-      // 2 + 2 + 1 jobs: the last one begins in the third window
-      expect((at.at(-1) as number) - (at[0] as number)).toBeGreaterThanOrEqual(900);
+      // 2 + 2 + 1 jobs: the last one begins in the third window, however late in the first one a busy machine began
+      expect((at.at(-1) as number) - (at[0] as number)).toBeGreaterThanOrEqual(500);
       await port.rateLimit(q, null);
       await port.addBulk(
         q,
