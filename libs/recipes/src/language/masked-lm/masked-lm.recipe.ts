@@ -74,5 +74,15 @@ export default defineRecipe({
     inputs: { data: { format: 'csv', dataset: smokeText } },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'valid_accuracy',
+    value: 0.329,
+    tolerance: 0.02,
+    data: 'chinese-classics, simplified characters, the last tenth',
+    command:
+      'npm run strata -- submit language/masked-lm --input data=zh_classics_simplified.txt --batch-size 32 --max-steps 1500 --position rotary --learning-rate 0.002 --min-learning-rate 0.0002 --weight-decay 0.01 --watch',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./masked-lm.run.js'),
 });

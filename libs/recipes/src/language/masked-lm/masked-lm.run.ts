@@ -29,11 +29,8 @@ export async function run(ctx: JobContext, params: MaskedLmParams): Promise<Reco
   const sequencesOf = (tokens: Tokens): number => Math.floor(tokens.ids.length / length);
   const rows = sequencesOf(train);
   const draw = ctx.rng.fork('masks');
-  const stream = params.masking === 'static' ? () => 'static' : (epoch: number) => `epoch ${epoch}`;
   // whole batches only, because the graph's sizes are fixed
-  const data = sequences(train, rows - (rows % batch), params, masking, (row, epoch) =>
-    draw.fork(stream(epoch)).fork(`${row}`),
-  );
+  const data = sequences(train, rows - (rows % batch), params, masking, maskStreams(draw, params.masking));
   // validation hides the same places each time
   const held = sequences(valid, sequencesOf(valid), params, masking, (row) => draw.fork('valid').fork(`${row}`));
   const some = every(held, params.eval_windows);
@@ -124,11 +121,17 @@ function maskingOf(tokenizer: Tokenizer, p: MaskedLmParams): MaskingOptions {
   return { count, mask, first: special, vocabSize: tokenizer.vocabSize };
 }
 
+/** The stream that hides places of a row: one for each epoch, or always the same. */
+export const maskStreams =
+  (rng: Rng, masking: MaskedLmParams['masking']) =>
+  (row: number, epoch: number): Rng =>
+    rng.fork(masking === 'static' ? 'static' : `epoch ${epoch}`).fork(`${row}`);
+
 /** Sequence r: tokens r · block_size and on, with hidden places from the stream of the row and epoch. */
-function sequences(
+export function sequences(
   tokens: Tokens,
   rows: number,
-  { block_size: length, whole_word_mask: whole }: MaskedLmParams,
+  { block_size: length, whole_word_mask: whole }: Pick<MaskedLmParams, 'block_size' | 'whole_word_mask'>,
   masking: MaskingOptions,
   rngOf: (row: number, epoch: number) => Rng,
 ): Batches {
