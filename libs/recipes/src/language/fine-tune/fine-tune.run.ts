@@ -202,8 +202,9 @@ async function train(
               ...(p.early_stopping
                 ? {
                     earlyStopping: {
-                      monitor: 'valid_loss',
-                      mode: 'min' as const,
+                      // the loss of a tuned model rises long before its answers get worse: it grows too sure of itself
+                      monitor: 'valid_accuracy',
+                      mode: 'max' as const,
                       patience: p.n_iter_no_change,
                       tolerance: p.tol,
                     },

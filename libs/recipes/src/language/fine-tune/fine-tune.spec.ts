@@ -53,7 +53,9 @@ describe('low-rank changes', () => {
       trainable: ({ name }) => isLora(name),
     });
     // qkv: rank · (8 + 24), down: rank · (32 + 8), in both blocks; tokens: rank · (11 + 8)
-    expect(step.parameters.reduce((s, p) => s + p.shape.reduce((x, d) => x * d, 1), 0)).toBe(2 * 2 * (32 + 40) + 2 * 19);
+    expect(step.parameters.reduce((s, p) => s + p.shape.reduce((x, d) => x * d, 1), 0)).toBe(
+      2 * 2 * (32 + 40) + 2 * 19,
+    );
     const first = initialWeights(step, createRng(3));
     const rng = createRng(4);
     const trained = Object.fromEntries(

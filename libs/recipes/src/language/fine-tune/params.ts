@@ -77,9 +77,9 @@ export const fineTuneParams = z.strictObject({
   early_stopping: z
     .boolean()
     .default(true)
-    .describe('Stop when the validation loss no longer falls, and keep the best weights'),
-  n_iter_no_change: count(1, 1000).default(4).describe('Epochs without a better validation loss that stop it'),
-  tol: z.number().min(0).default(1e-4).describe('A validation loss counts as better when it falls by more than this'),
+    .describe('Stop when the validation accuracy no longer rises, and keep the best weights'),
+  n_iter_no_change: count(1, 1000).default(6).describe('Epochs without a better validation accuracy that stop it'),
+  tol: z.number().min(0).default(0).describe('A validation accuracy counts as better when it rises by more than this'),
   tokenizer: dataParams.tokenizer.describe(
     'Without a base model: kind of tokenizer that is learned from the training texts',
   ),
