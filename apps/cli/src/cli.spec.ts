@@ -179,7 +179,10 @@ describe('submit', () => {
   const manifest = {
     name: 'diagnostics/ping',
     title: { en: 'Ping', zh: '' },
-    inputs: { data: { kind: 'dataset', optional: true, description: { en: '', zh: '' } } },
+    inputs: {
+      data: { kind: 'dataset', optional: true, description: { en: '', zh: '' } },
+      tokenizer: { kind: 'file', optional: true, description: { en: '', zh: '' } },
+    },
     params: {
       type: 'object',
       properties: { steps: { type: 'integer', default: 1, description: 'How often' }, seed: { type: 'string' } },
@@ -229,6 +232,13 @@ describe('submit', () => {
     const dataset = calls.find((c) => c.route === 'POST /api/datasets');
     expect(JSON.parse(String(dataset?.body))).toEqual({ file: 'file_1', header: false });
     expect(String(calls.find((c) => c.route === 'POST /api/files')?.body)).toContain('a,b\n1,2');
+    // what is no table, and a file that stays one
+    calls.length = 0;
+    const both = ['-i', `data=${file}`, '--data-format', 'text', '-i', `tokenizer=${file}`];
+    expect(await strata('submit', 'diagnostics/ping', ...both)).toMatchObject({ code: EXIT.ok });
+    expect(sent()).toMatchObject({ inputs: { data: 'ds_1', tokenizer: 'file_1' } });
+    const made = calls.filter((c) => c.route === 'POST /api/datasets').map((c) => JSON.parse(String(c.body)));
+    expect(made).toEqual([{ file: 'file_1', format: 'text' }]);
   });
 });
 
