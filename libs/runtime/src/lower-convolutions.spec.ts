@@ -125,6 +125,23 @@ describe('convolutions on the CPU', () => {
     expect([count('ReorderInput'), count('ReorderOutput')]).toEqual([1, 2]);
   });
 
+  it('pass gradients through Relu without Where', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', ['N', 5]);
+    const y = b.op.Relu(x);
+    b.output('loss', b.op.ReduceSum(b.op.Mul(y, b.op.Exp(y))));
+    const graph = optimizeGraph(differentiate(b.build(), 'loss', ['x']));
+    const lowered = lowerFor(graph, 'cpu');
+    expect(lowered.nodes.filter((n) => n.op === 'Where')).toEqual([]);
+    const session = await createSession(toOnnx(lowered));
+    const values = [-2, -1e-30, 0, 1e-30, 3];
+    const out = await session.run({ x: tensor.float32(Float32Array.from(values), [1, 5]) });
+    await session.release();
+    // (1 + y) eʸ where x > 0
+    const got = float32Of(out['x.grad'], 'x.grad');
+    [0, 0, 0, 1, 4 * Math.exp(3)].forEach((v, i) => expect(got[i]).toBeCloseTo(v, 4));
+  });
+
   it('know the block of this processor', async () => {
     expect([1, 4, 8, 16, 32]).toContain(await channelBlock());
   });

@@ -8,6 +8,7 @@ import { pickedLogSoftmax } from './picked-log-softmax.js';
 import { plainProducts } from './plain-products.js';
 import { poolPlaces } from './pool-places.js';
 import { productTransposes } from './product-transposes.js';
+import { reluGradients } from './relu-gradients.js';
 import { rowScales } from './row-scales.js';
 import { scatterIntoSum } from './scatter-into-sum.js';
 
@@ -28,6 +29,7 @@ export const LOWERINGS: readonly Lowering[] = [
   logSoftmaxByParts,
   poolPlaces,
   fewPlaces,
+  reluGradients,
   pickedLogSoftmax,
   productTransposes,
   rowScales,
