@@ -30,6 +30,8 @@ ENV NODE_ENV=production \
 WORKDIR /app
 RUN mkdir -p /var/lib/strata /var/lib/strata-artifacts && chown node:node /var/lib/strata /var/lib/strata-artifacts
 COPY --from=modules /app/node_modules ./node_modules
+# the decoder of pictures is an optional package too, for this platform
+COPY --from=build /app/node_modules/@img ./node_modules/@img
 COPY --from=build /app/proto ./proto
 COPY --from=build /app/libs ./libs
 COPY --from=build /app/apps ./apps
