@@ -49,6 +49,15 @@ function turned(c: VjpContext, w: Value, kernel: readonly number[], group: numbe
   );
 }
 
+/** Elements of each padded axis that no window reaches: what the division by the stride leaves over. */
+function leftOver(win: Windows, sizes: readonly number[], c: VjpContext): number[] {
+  const { before, after } = knownPads(win, (p) => c.fail(p));
+  const given = windowSizes(win, sizes, (p) => c.fail(p)).map(Number);
+  return sizes.map(
+    (d, i) => d + (before[i] ?? 0) + (after[i] ?? 0) - span(win, i) - ((given[i] ?? 1) - 1) * (win.strides[i] ?? 1),
+  );
+}
+
 /** dx from dy: the transposed convolution. `x` gives the sizes. */
 export function convInputGradient(c: VjpContext, dy: Value, w: Value, x: Value, win: Windows, group: number): Value {
   const { before, after } = knownPads(win, (p) => c.fail(p));
@@ -62,11 +71,7 @@ export function convInputGradient(c: VjpContext, dy: Value, w: Value, x: Value, 
   }
   const sizes = spatial(x);
   if (isKnown(sizes)) {
-    // rows that no window reaches: what the division by the stride leaves over
-    const given = windowSizes(win, sizes, (p) => c.fail(p)).map(Number);
-    const extra = sizes.map(
-      (d, i) => d + (before[i] ?? 0) + (after[i] ?? 0) - span(win, i) - ((given[i] ?? 1) - 1) * (strides[i] ?? 1),
-    );
+    const extra = leftOver(win, sizes, c);
     const [dx] = c.node('ConvTranspose', [dy, w], {
       ...shared,
       strides: ints(strides),
@@ -91,6 +96,18 @@ export function convInputGradient(c: VjpContext, dy: Value, w: Value, x: Value, 
 export function convWeightGradient(c: VjpContext, x: Value, dy: Value, w: Value, win: Windows, group: number): Value {
   const { before, after } = knownPads(win, (p) => c.fail(p));
   const { kernel, strides, dilations } = win;
+  if (strides.some((s) => s > 1) && [...kernel.map((k) => k - 1), ...before, ...after].every((v) => v === 0)) {
+    // only every stride-th element of x is seen
+    const axes = kernel.map((_, i) => i + 2);
+    const seen = c.op.Slice(
+      x,
+      kernel.map(() => 0),
+      kernel.map(() => 2 ** 31 - 1),
+      axes,
+      strides,
+    );
+    return convWeightGradient(c, seen, dy, w, { ...win, strides: kernel.map(() => 1) }, group);
+  }
   let rows = swapFirst(c, x);
   if (group > 1) {
     const cg = w.shape[1];
@@ -99,15 +116,19 @@ export function convWeightGradient(c: VjpContext, x: Value, dy: Value, w: Value,
     const turnedRows = c.op.Transpose(split, [2, 1, 0, ...kernel.map((_, i) => i + 3)]);
     rows = withLead(c, turnedRows, [cg, -1], x);
   }
+  // rows of x beyond the last window make the result larger: as far as they are padding they are left out
+  const sizes = spatial(x);
+  const extra = isKnown(sizes) ? leftOver(win, sizes, c) : undefined;
+  const end = after.map((p, i) => (extra && p >= (extra[i] ?? 0) ? p - (extra[i] ?? 0) : p));
   const [product] = c.node('Conv', [rows, swapFirst(c, dy)], {
     strides: ints(dilations),
     dilations: ints(strides),
-    pads: ints([...before, ...after]),
+    pads: ints([...before, ...end]),
     group: int(group),
   });
   const dw = swapFirst(c, product as Value);
-  // rows of x beyond the last window make it larger
-  if (strides.every((s) => s === 1)) return dw;
+  const exact = extra?.every((e, i) => e === 0 || end[i] !== after[i]);
+  if (exact ?? strides.every((s) => s === 1)) return dw;
   const axes = kernel.map((_, i) => i + 2);
   return c.op.Slice(
     dw,

@@ -122,6 +122,7 @@ export const Conv: OpRule<'Conv'> = {
       after: [1, 1],
     }),
     convSample('1 × 1', [2, 3, 3, 2], [4, 3, 1, 1], { bias: true }),
+    convSample('1 × 1 with stride', [2, 3, 6, 5], [2, 3, 1, 1], { strides: [2, 3] }),
     convSample('more padding than the kernel', [1, 1, 2, 2], [1, 1, 2, 2], { before: [2, 1], after: [1, 2] }),
     convSample('one axis', [2, 3, 7], [2, 3, 3], { strides: [2], before: [1], after: [1], bias: true }),
     convSample('one axis, dilated', [2, 2, 7], [2, 2, 3], { dilations: [2], before: [2], after: [2] }),
