@@ -58,5 +58,15 @@ export default defineRecipe({
     inputs: { train: { format: 'images', dataset: smokePictures } },
     falls: 'train_loss',
   },
+  reference: {
+    metric: 'test_accuracy',
+    value: 0.9949,
+    tolerance: 0.0025,
+    data: 'MNIST, 60,000 training pictures (a tenth of them for validation), 10,000 test pictures, 5 epochs',
+    command:
+      'npm run strata -- submit vision/image-classifier --input train=mnist-train.zip --input test=mnist-test.zip --epochs 5 --seed 1 --watch',
+    date: '2026-11-23',
+    hardware: '2 shared x86-64 cores, CPU',
+  },
   run: () => import('./image-classifier.run.js'),
 });
