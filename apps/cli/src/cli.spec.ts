@@ -239,6 +239,12 @@ describe('submit', () => {
     expect(sent()).toMatchObject({ inputs: { data: 'ds_1', tokenizer: 'file_1' } });
     const made = calls.filter((c) => c.route === 'POST /api/datasets').map((c) => JSON.parse(String(c.body)));
     expect(made).toEqual([{ file: 'file_1', format: 'text' }]);
+    // what another job makes
+    calls.length = 0;
+    expect(await strata('submit', 'diagnostics/ping', '-i', 'tokenizer=job_01ab/tokenizer')).toMatchObject({
+      code: EXIT.ok,
+    });
+    expect(sent()).toMatchObject({ inputs: { tokenizer: { job: 'job_01ab', output: 'tokenizer' } } });
   });
 });
 

@@ -41,7 +41,10 @@ export async function makeDataset(app: App, source: string, reading: Reading = {
 const looksLikePath = (ref: string): boolean =>
   /^\.{0,2}\//.test(ref) || (!/^(ds|mv|mdl|file)_/.test(ref) && existsSync(ref) && statSync(ref).isFile());
 
-/** Inputs as the API takes them: a path becomes a dataset, or an uploaded file where the recipe wants one; everything else stays a reference. */
+/** `job_…/model` is that job's output `model`. */
+const JOB_OUTPUT = /^(job_[0-9a-f]+)\/([\w-]+)$/;
+
+/** Inputs as the API takes them: `JOB/OUTPUT` is what a job makes or made, a path becomes a dataset, or an uploaded file where the recipe wants one; everything else stays a reference. */
 export async function resolveInputs(
   app: App,
   inputs: Readonly<Record<string, unknown>>,
@@ -51,6 +54,11 @@ export async function resolveInputs(
   const out: Record<string, unknown> = {};
   for (const [name, ref] of Object.entries(inputs)) {
     const kind = manifest?.inputs[name]?.kind;
+    const made = typeof ref === 'string' ? JOB_OUTPUT.exec(ref) : null;
+    if (made) {
+      out[name] = { job: made[1], output: made[2] };
+      continue;
+    }
     const local = typeof ref === 'string' && kind !== 'model' && looksLikePath(ref);
     if (!local) out[name] = ref;
     else out[name] = (kind === 'file' ? await upload(app, ref) : await makeDataset(app, ref, reading)).id;

@@ -66,7 +66,10 @@ export const MESSAGES = {
   arg_rows: m('rows as JSON; a path, or - for standard input', 'JSON 数据行；文件路径，或 - 表示标准输入'),
   arg_shell: m('bash or zsh', 'bash 或 zsh'),
   opt_file: m('job or pipeline as a JSON file', 'JSON 格式的作业或流水线文件'),
-  opt_input: m('NAME=dataset id, model or local file (is uploaded)', '名称=数据集编号、模型或本地文件（自动上传）'),
+  opt_input: m(
+    'NAME=dataset id, model, JOB/OUTPUT or local file (is uploaded)',
+    '名称=数据集编号、模型、作业/输出或本地文件（自动上传）',
+  ),
   opt_register: m('NAME=name under which a model output is registered', '名称=模型输出的注册名'),
   opt_priority: m('higher runs sooner', '数值越大越先运行'),
   opt_device: m('cpu, webgpu or cuda', 'cpu、webgpu 或 cuda'),
