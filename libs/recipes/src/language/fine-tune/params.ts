@@ -21,7 +21,7 @@ export const fineTuneParams = z.strictObject({
       'What stands for a text: the mean of its tokens or the last one; auto: the mean, for a causal model the last',
     ),
   lora_rank: count(1, 512).default(8).describe('Rank of the low-rank changes'),
-  lora_alpha: z.number().positive().max(1024).default(16).describe('The change is scaled by lora_alpha / lora_rank'),
+  lora_alpha: z.number().positive().max(1024).default(8).describe('The change is scaled by lora_alpha / lora_rank'),
   lora_dropout: z
     .number()
     .min(0)
@@ -31,7 +31,7 @@ export const fineTuneParams = z.strictObject({
   lora_targets: z
     .array(z.enum(LORA_TARGETS))
     .min(1)
-    .default(['qkv', 'out'])
+    .default(['tokens', 'qkv', 'out'])
     .describe(
       'Layers that get low-rank changes: tokens, the table of embeddings; qkv and out of attention; up, gate and down of the feed-forward layers',
     ),

@@ -55,5 +55,5 @@ export function chooseMethod({ asked, hasBase, rows, classes }: Facts): Choice {
 /** Highest learning rates of AdamW: the fewer weights move, the faster they may. */
 export function learningRateOf(method: Method, hasBase: boolean): number {
   if (!hasBase) return 1e-3;
-  return { full: 5e-4, lora: 3e-3, head: 1e-2 }[method];
+  return { full: 5e-4, lora: 5e-3, head: 1e-2 }[method];
 }
