@@ -1,29 +1,17 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import type { GraphBuilder, Value } from '@strata/graph';
-import { createRng } from '@strata/kernel';
-import { crossEntropy, dense } from '@strata/nn';
-import { measureMemory, tensor } from '@strata/runtime';
 import { fit } from './fit.js';
-import { adam, sgd } from './optimizer.js';
+import { adam } from './optimizer.js';
 import { preflight, requireFit, secondsPerStep, type PreflightOptions } from './preflight.js';
 import { buildTrainStep, type TrainStepOptions } from './step.js';
 import { Job } from './testing/job.js';
-import { createTrainer, initialWeights, type Feeds } from './trainer.js';
+import { feeds, LAYERS, network, WIDTH } from './testing/preflight-network.js';
 
 const MIB = 2 ** 20;
-const WIDTH = 512;
-const LAYERS = 5;
-
-function network(b: GraphBuilder): Value {
-  let x = b.input('x', 'float32', ['N', WIDTH]);
-  for (let i = 0; i < LAYERS; i++) x = b.op.Tanh(dense(b, x, { name: `hidden_${i}`, units: WIDTH }));
-  return crossEntropy(b, dense(b, x, { name: 'output', units: 8 }), b.input('y', 'int64', ['N']));
-}
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 const step = (more: Partial<TrainStepOptions> = {}) => buildTrainStep(network, { optimizer: adam(), ...more });
-const feeds = (rows: number): Feeds => ({
-  x: tensor.float32(new Float32Array(rows * WIDTH).fill(0.01), [rows, WIDTH]),
-  y: tensor.int64(new BigInt64Array(rows), [rows]),
-});
 const plan = (rows: number, more: Partial<PreflightOptions> = {}) =>
   preflight({ step: step(), feeds: feeds(rows), rows, limit: 8 * 1024 * MIB, ...more });
 
@@ -99,20 +87,14 @@ describe('preflight', () => {
   });
 
   it('memory is within a factor of two of what a step takes', async () => {
-    const rows = 8192;
-    const s = buildTrainStep(network, { optimizer: sgd() });
-    const batch = feeds(rows);
-    const { memory } = preflight({ step: s, feeds: batch, rows });
-    const { before, peak } = await measureMemory(async () => {
-      const trainer = await createTrainer(s, initialWeights(s, createRng(1)), { threads: 1 });
-      await trainer.step(batch, 1, 0.1);
-      await trainer.release();
-    });
-    // the batch was there before, and no checkpoint was made
-    const expected = memory.total - memory.batch - memory.checkpoint;
-    expect(expected).toBeGreaterThan(150 * MIB);
-    expect((peak - before) / expected).toBeGreaterThan(0.5);
-    expect((peak - before) / expected).toBeLessThan(2);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...['--no-warnings', '--conditions', '@strata/source', '--import', `${root}tools/ts-register.mjs`],
+      fileURLToPath(new URL('./testing/preflight.program.ts', import.meta.url)),
+    ]);
+    const { estimated, measured } = JSON.parse(stdout) as { estimated: number; measured: number };
+    expect(estimated).toBeGreaterThan(150 * MIB);
+    expect(measured / estimated).toBeGreaterThan(0.5);
+    expect(measured / estimated).toBeLessThan(2);
   });
 
   it('a training that cannot fit ends before it begins', async () => {
