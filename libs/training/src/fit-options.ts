@@ -1,4 +1,3 @@
-import type { Tensor } from '@strata/runtime';
 import type { OrderOptions } from './batch-order.js';
 import type { BatchSource } from './data-loader.js';
 import type { FitContext } from './phases.js';
@@ -23,8 +22,6 @@ export interface FitOptions {
   /** How rows become batches: shuffled by default. */
   readonly order?: Omit<OrderOptions, 'batchSize'>;
   readonly schedule: Schedule;
-  /** Further feeds of one micro-batch: a pure function of the step (0-based), the batch's rows and the micro-batch of the step. */
-  readonly extraFeeds?: (step: number, rows: number, micro: number) => Readonly<Record<string, Tensor>>;
   readonly validation?: Validation;
   /** Steps between validations; without it each epoch ends with one. The end of training always has one. */
   readonly validateEvery?: number;

@@ -9,7 +9,7 @@ import type { Feeds, Trainer } from './trainer.js';
 
 /** Looks ahead: what the largest batch needs, and how long the steps will take. @throws StrataError `does_not_fit` */
 export async function look(
-  { ctx, step, accumulate = 1, order: { lengths } = {}, extraFeeds, validation }: FitOptions,
+  { ctx, step, accumulate = 1, order: { lengths } = {}, validation }: FitOptions,
   order: BatchOrder,
   loader: Loader,
   state: State,
@@ -24,7 +24,7 @@ export async function look(
   const free = process.availableMemory();
   const seen = preflight({
     step,
-    feeds: { ...feeds, ...extraFeeds?.(state.step, rows.length, 0) },
+    feeds,
     rows: rows.length,
     accumulate,
     device,

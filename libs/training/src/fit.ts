@@ -115,7 +115,7 @@ async function train({
   while (state.step < total && !state.stopped) {
     const loaded = await next();
     const rate = schedule(state.step, total);
-    const feeds = withExtras(options, loaded, state.step);
+    const { feeds } = loaded;
     const skipped = trainer.skipped();
     const loss = await trainer.step(feeds, state.step + 1, rate, sharesOf(loaded));
     // a step that mixed precision left out has no loss that says anything
@@ -161,9 +161,6 @@ function lengthOf({ epochs, maxSteps }: FitOptions, perEpoch: number): number {
     throw new StrataError('invalid_parameter', 'training needs an end: give epochs, maxSteps or both');
   return total;
 }
-
-const withExtras = ({ extraFeeds }: FitOptions, { parts, feeds }: LoadedStep, step: number): readonly Feeds[] =>
-  extraFeeds ? feeds.map((f, i) => ({ ...f, ...extraFeeds(step, parts[i]?.rows.length ?? 0, i) })) : feeds;
 
 /** What each micro-batch counts for; nothing when all have as many rows. */
 function sharesOf({ parts, rows }: LoadedStep): readonly number[] | undefined {

@@ -4,9 +4,8 @@ import type { JobContext, ModelManifest } from '@strata/contracts';
 import { encodeWithin, loadColumns, padTokens, textsOf, trainTestSplit, type Cell } from '@strata/data';
 import { parameterCount } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
-import { createSession, float32Of, tensor } from '@strata/runtime';
+import { tensor } from '@strata/runtime';
 import {
-  accuracy,
   adamw,
   argmaxRows,
   buildTrainStep,
@@ -14,7 +13,6 @@ import {
   confusionMatrix,
   createEvaluator,
   fit,
-  logLoss,
   schedule,
   type Batches,
   type FitResult,
@@ -22,6 +20,7 @@ import {
   type Weights,
 } from '@strata/training';
 import { finite, modelCard, prefixed } from '../../shared/card.js';
+import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf, type Classes } from '../../shared/classes.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
 import { TOKENIZER_FILE } from '../../shared/tokenizer.js';
@@ -190,27 +189,18 @@ async function train(
       schedule: schedule({ kind: p.lr_scheduler, learningRate: rate, warmupSteps: Math.floor(p.warmup_ratio * total) }),
       ...(valid && evaluator
         ? {
-            validation: {
+            validation: classifierValidation({
               evaluator,
               data: batchesOf(valid, padOf(base), most, false),
-              output: 'probabilities',
-              batchSize: 64,
-              score: (out: Float32Array) => ({
-                valid_loss: logLoss(valid.labels, out, n, model.classWeights),
-                valid_accuracy: accuracy(valid.labels, argmaxRows(out, n)),
-              }),
+              labels: valid.labels,
+              classes: n,
+              classWeights: model.classWeights,
+              batchSize: ROWS,
+              // the loss of a tuned model rises long before its answers get worse: it grows too sure of itself
               ...(p.early_stopping
-                ? {
-                    earlyStopping: {
-                      // the loss of a tuned model rises long before its answers get worse: it grows too sure of itself
-                      monitor: 'valid_accuracy',
-                      mode: 'max' as const,
-                      patience: p.n_iter_no_change,
-                      tolerance: p.tol,
-                    },
-                  }
+                ? { earlyStopping: { monitor: 'valid_accuracy', patience: p.n_iter_no_change, tolerance: p.tol } }
                 : {}),
-            },
+            }),
           }
         : {}),
     });
@@ -219,28 +209,8 @@ async function train(
   }
 }
 
+/** Rows that are worked out at once. */
 const ROWS = 64;
-
-/** Probabilities [rows, C] by the exported file itself: what is measured is what is served. */
-async function probabilities(
-  ctx: JobContext,
-  bytes: Uint8Array,
-  batches: Batches,
-  classes: number,
-): Promise<Float32Array> {
-  const all = new Float32Array(batches.rows * classes);
-  const session = await createSession(bytes, { threads: ctx.threads });
-  try {
-    for (let from = 0; from < batches.rows; from += ROWS) {
-      const rows = Int32Array.from({ length: Math.min(ROWS, batches.rows - from) }, (_, i) => from + i);
-      const out = await session.run(batches.feeds(rows), ['probabilities']);
-      all.set(float32Of(out['probabilities'], 'probabilities'), from * classes);
-    }
-  } finally {
-    await session.release();
-  }
-  return all;
-}
 
 interface Made {
   readonly base: Base;
@@ -265,7 +235,13 @@ async function report(ctx: JobContext, params: FineTuneParams, made: Made): Prom
   const measured: Record<string, number> = {};
   let confusion: number[][] | undefined;
   const measure = async (prefix: string, data: Labelled): Promise<void> => {
-    const p = await probabilities(ctx, bytes, batchesOf(data, padOf(base), base.config.block_size, false), n);
+    const p = await servedProbabilities(
+      ctx,
+      bytes,
+      batchesOf(data, padOf(base), base.config.block_size, false),
+      n,
+      ROWS,
+    );
     Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, n)));
     confusion = confusionMatrix(data.labels, argmaxRows(p, n), n);
   };

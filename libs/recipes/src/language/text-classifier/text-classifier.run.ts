@@ -2,9 +2,8 @@ import type { HashedNgrams, JobContext } from '@strata/contracts';
 import { hashNgrams, loadColumns, padIds, textsOf, trainTestSplit } from '@strata/data';
 import { parameterCount } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
-import { createSession, float32Of, tensor } from '@strata/runtime';
+import { tensor } from '@strata/runtime';
 import {
-  accuracy,
   adamw,
   argmaxRows,
   buildTrainStep,
@@ -12,7 +11,6 @@ import {
   confusionMatrix,
   createEvaluator,
   fit,
-  logLoss,
   phases,
   schedule,
   type Batches,
@@ -21,6 +19,7 @@ import {
   type TrainStep,
 } from '@strata/training';
 import { finite, modelCard, prefixed } from '../../shared/card.js';
+import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf } from '../../shared/classes.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
 import type { TextClassifierParams } from './params.js';
@@ -85,7 +84,7 @@ export async function run(ctx: JobContext, params: TextClassifierParams): Promis
   const measured: Record<string, number> = {};
   let confusion: number[][] | undefined;
   const measure = async (prefix: string, data: Labelled): Promise<void> => {
-    const p = await probabilities(ctx, bytes, model, data);
+    const p = await servedProbabilities(ctx, bytes, batchesOf(data, false), classes.names.length);
     Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, classes.names.length)));
     confusion = confusionMatrix(data.labels, argmaxRows(p, classes.names.length), classes.names.length);
   };
@@ -228,54 +227,20 @@ async function train(
       schedule: schedule({ kind: p.lr_scheduler, learningRate: p.learning_rate }),
       ...(valid && evaluator
         ? {
-            validation: {
+            validation: classifierValidation({
               evaluator,
               data: batchesOf(valid, false),
-              output: 'probabilities',
-              score: (out: Float32Array) => ({
-                valid_loss: logLoss(valid.labels, out, n, model.classWeights),
-                valid_accuracy: accuracy(valid.labels, argmaxRows(out, n)),
-              }),
+              labels: valid.labels,
+              classes: n,
+              classWeights: model.classWeights,
               ...(p.early_stopping
-                ? {
-                    earlyStopping: {
-                      monitor: 'valid_loss',
-                      mode: 'min' as const,
-                      patience: p.n_iter_no_change,
-                      tolerance: p.tol,
-                    },
-                  }
+                ? { earlyStopping: { monitor: 'valid_loss', patience: p.n_iter_no_change, tolerance: p.tol } }
                 : {}),
-            },
+            }),
           }
         : {}),
     });
   } finally {
     await evaluator?.release();
   }
-}
-
-const ROWS = 256;
-
-/** Probabilities [rows, C] by the exported file itself: what is measured is what is served. */
-async function probabilities(
-  ctx: JobContext,
-  bytes: Uint8Array,
-  model: TextModel,
-  data: Labelled,
-): Promise<Float32Array> {
-  const n = model.classes.length;
-  const all = new Float32Array(data.ids.length * n);
-  const batches = batchesOf(data, false);
-  const session = await createSession(bytes, { threads: ctx.threads });
-  try {
-    for (let from = 0; from < batches.rows; from += ROWS) {
-      const rows = Int32Array.from({ length: Math.min(ROWS, batches.rows - from) }, (_, i) => from + i);
-      const out = await session.run(batches.feeds(rows), ['probabilities']);
-      all.set(float32Of(out['probabilities'], 'probabilities'), from * n);
-    }
-  } finally {
-    await session.release();
-  }
-  return all;
 }

@@ -2,9 +2,7 @@ import type { ImagePreprocess, JobContext } from '@strata/contracts';
 import { loadImages, trainTestSplit, type ImageSize, type ImageTable } from '@strata/data';
 import { parameterCount } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
-import { createSession, float32Of } from '@strata/runtime';
 import {
-  accuracy,
   adam,
   adamw,
   argmaxRows,
@@ -14,7 +12,6 @@ import {
   confusionMatrix,
   createEvaluator,
   fit,
-  logLoss,
   phases,
   schedule,
   sgd,
@@ -26,6 +23,7 @@ import {
   type TrainStep,
 } from '@strata/training';
 import { finite, modelCard, prefixed } from '../../shared/card.js';
+import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf, type Classes } from '../../shared/classes.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
 import { imageExport, imageLoss, type ImageModel } from './image-classifier.model.js';
@@ -71,7 +69,7 @@ export async function run(ctx: JobContext, params: ImageClassifierParams): Promi
   const measured: Record<string, number> = {};
   let confusion: number[][] | undefined;
   const measure = async (prefix: string, data: Labelled): Promise<void> => {
-    const p = await probabilities(ctx, bytes, classes.names.length, asSource(data));
+    const p = await servedProbabilities(ctx, bytes, createBatches(unlabelled(asSource(data))), classes.names.length);
     Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, classes.names.length)));
     confusion = confusionMatrix(data.labels, argmaxRows(p, classes.names.length), classes.names.length);
   };
@@ -269,26 +267,17 @@ async function train(
       schedule: scheduleOf(p, Math.ceil(data.labels.length / p.batch_size)),
       ...(valid && evaluator
         ? {
-            validation: {
+            validation: classifierValidation({
               evaluator,
               data: createBatches(unlabelled(asSource(valid))),
-              batchSize: ROWS,
-              output: 'probabilities',
-              score: (out: Float32Array) => ({
-                valid_loss: logLoss(valid.labels, out, n, model.classWeights),
-                valid_accuracy: accuracy(valid.labels, argmaxRows(out, n)),
-              }),
+              labels: valid.labels,
+              classes: n,
+              classWeights: model.classWeights,
+              batchSize: 256,
               ...(p.early_stopping
-                ? {
-                    earlyStopping: {
-                      monitor: 'valid_accuracy',
-                      mode: 'max' as const,
-                      patience: p.n_iter_no_change,
-                      tolerance: 0,
-                    },
-                  }
+                ? { earlyStopping: { monitor: 'valid_accuracy', patience: p.n_iter_no_change, tolerance: 0 } }
                 : {}),
-            },
+            }),
           }
         : {}),
     });
@@ -299,27 +288,3 @@ async function train(
 
 /** Pictures alone, as the exported graph takes them. */
 const unlabelled = ({ labels: _, ...pictures }: PictureSource): PictureSource => pictures;
-
-const ROWS = 256;
-
-/** Probabilities [rows, classes] by the exported file itself: what is measured is what is served. */
-async function probabilities(
-  ctx: JobContext,
-  bytes: Uint8Array,
-  classes: number,
-  source: PictureSource,
-): Promise<Float32Array> {
-  const batches = createBatches(unlabelled(source));
-  const all = new Float32Array(batches.rows * classes);
-  const session = await createSession(bytes, { threads: ctx.threads });
-  try {
-    for (let from = 0; from < batches.rows; from += ROWS) {
-      const rows = Int32Array.from({ length: Math.min(ROWS, batches.rows - from) }, (_, i) => from + i);
-      const out = await session.run(batches.feeds(rows), ['probabilities']);
-      all.set(float32Of(out['probabilities'], 'probabilities'), from * classes);
-    }
-  } finally {
-    await session.release();
-  }
-  return all;
-}
