@@ -104,7 +104,13 @@ say(
     : 'PyTorch is not measured: no python3 with torch was found (pip install torch, or name one in STRATA_PYTHON). Ratios are null.',
 );
 const results = {};
-for (const m of wanted) results[m] = await measure(m, torch);
+for (const m of wanted) {
+  const { ms, ratio } = (results[m] = await measure(m, torch));
+  // a run that is cut off has said this much
+  say(
+    `  ${ms.strata.toFixed(2)} ms${torch ? `, ${(ratio.eager ?? NaN).toFixed(2)} of PyTorch eager, ${(ratio.compile ?? NaN).toFixed(2)} of torch.compile` : ''}`,
+  );
+}
 
 const fixed = (x, digits, unit = '') => (x === undefined || Number.isNaN(x) ? '–' : x.toFixed(digits) + unit);
 const mib = (x) => fixed(x === undefined ? undefined : x / 2 ** 20, 0, ' MiB');
