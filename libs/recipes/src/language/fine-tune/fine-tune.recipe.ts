@@ -94,15 +94,5 @@ export default defineRecipe({
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
   },
-  reference: {
-    metric: 'test_accuracy',
-    value: 0.718,
-    tolerance: 0.03,
-    data: 'sib200 zho_Hans, its 204 test sentences, LoRA with 3.3 % of the weights trained, mean of five seeds (full fine-tuning: 0.700)',
-    command:
-      'see README.md: language/masked-lm, then language/fine-tune --method lora --lora-targets tokens --lora-rank 16 --lora-alpha 16',
-    date: '2026-11-23',
-    hardware: '2 shared x86-64 cores, CPU',
-  },
   run: () => import('./fine-tune.run.js'),
 });
