@@ -90,7 +90,7 @@ export default defineRecipe({
     tolerance: 0.05,
     data: 'sib200 zho_Hans, its own test file; lora of the token table, rank 16, on a masked model of the training texts (full training: 0.711)',
     command:
-      'npm run strata -- submit language/fine-tune --input base=base --input train=train.tsv --input valid=dev.tsv --input test=test.tsv --target category --method lora --lora-targets tokens --lora-rank 16 --lora-alpha 16 --no-early-stopping --seed 1 --watch',
+      'npm run strata -- submit language/fine-tune --input base=base --input train=train.tsv --input valid=dev.tsv --input test=test.tsv --target category --method lora --lora-targets tokens --lora-rank 16 --lora-alpha 16 --early-stopping false --seed 1 --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
   },
