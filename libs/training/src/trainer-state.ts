@@ -66,11 +66,7 @@ export function createLedger(step: TrainStep): Ledger {
       const bytes = stored[LEDGER];
       if (bytes?.byteLength !== 24)
         throw new StrataError('checkpoint_mismatch', 'the checkpoint lacks the loss scale. Start the job afresh.');
-      const [factor, good, left] = new Float64Array(Uint8Array.from(bytes).buffer) as unknown as [
-        number,
-        number,
-        number,
-      ];
+      const [factor = 1, good = 0, left = 0] = new Float64Array(Uint8Array.from(bytes).buffer);
       scale = { scale: factor, good };
       skipped = left;
     },

@@ -103,19 +103,6 @@ export const ConvTranspose: OpRule<'ConvTranspose'> = {
     const { windows, extra } = shapeOf(ctx, sizes, kernel);
     return [{ dtype: x.dtype, shape: [n, m, ...transposedSizes(windows, sizes, extra)] }];
   },
-  emit: (b, x, w, bias, options = {}) => {
-    const { strides, dilations, pads, auto_pad, group = 1, output_padding, output_shape } = options;
-    const [y] = b.node('ConvTranspose', [x, w, bias], {
-      group: { type: 'int', value: group },
-      ...(strides ? { strides: { type: 'ints', value: strides } } : {}),
-      ...(dilations ? { dilations: { type: 'ints', value: dilations } } : {}),
-      ...(pads ? { pads: { type: 'ints', value: pads } } : {}),
-      ...(auto_pad ? { auto_pad: { type: 'string', value: auto_pad } } : {}),
-      ...(output_padding ? { output_padding: { type: 'ints', value: output_padding } } : {}),
-      ...(output_shape ? { output_shape: { type: 'ints', value: output_shape } } : {}),
-    });
-    return y ?? x;
-  },
   // y is the image that a convolution would read: dx = conv(dy, w), dw as that of the convolution with image dy and adjoint x
   vjp: (c) => {
     const [x, w] = [c.input(0), c.input(1)];

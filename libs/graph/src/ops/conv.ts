@@ -82,17 +82,6 @@ export const Conv: OpRule<'Conv'> = {
   arity: [2, 3],
   attrs: { ...WINDOW_ATTRS, group: 'int' },
   infer,
-  emit: (b, x, w, bias, options = {}) => {
-    const { strides, dilations, pads, auto_pad, group = 1 } = options;
-    const [y] = b.node('Conv', [x, w, bias], {
-      group: { type: 'int', value: group },
-      ...(strides ? { strides: { type: 'ints', value: strides } } : {}),
-      ...(dilations ? { dilations: { type: 'ints', value: dilations } } : {}),
-      ...(pads ? { pads: { type: 'ints', value: pads } } : {}),
-      ...(auto_pad ? { auto_pad: { type: 'string', value: auto_pad } } : {}),
-    });
-    return y ?? x;
-  },
   // dx = the transposed convolution of dy; dw = x convolved by dy with rows as channels; db = Σ dy over all but channels
   vjp: (c) => {
     const [x, w] = [c.input(0), c.input(1)];
