@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type DynamicModule, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { RecipeDefinition } from '@strata/contracts';
 import { catalog } from '@strata/contracts/grpc';
+import { readContent } from '@strata/map';
 import {
   createGrpcServer,
   createLogger,
@@ -13,10 +14,10 @@ import {
   type HealthServer,
 } from '@strata/service-kit';
 import { Gauge } from 'prom-client';
-import { catalogMethods } from './catalog.methods.js';
 import type { Config } from './config.js';
 import { type CatalogMap, buildMap, coverageOf } from './map/map.js';
-import { readContent } from './map/read.js';
+import { catalogMethods } from './methods/all.js';
+import { createViews } from './public-views.js';
 
 /** The content that comes with Strata; the path is the same from `src` and from `dist`. */
 export const BUNDLED_CONTENT = fileURLToPath(new URL('../content', import.meta.url));
@@ -45,7 +46,7 @@ async function listen(config: Config, map: CatalogMap): Promise<CatalogServers> 
     tls: tlsOf(config),
     log,
   });
-  grpc.add(catalog.CatalogServiceService, catalogMethods(map));
+  grpc.add(catalog.CatalogServiceService, catalogMethods(createViews(map)));
 
   const registry = createRegistry('catalog');
   const { covered, missing } = coverageOf(map);

@@ -1,28 +1,25 @@
 import { type RecipeDefinition, type RecipeManifest, manifestOf } from '@strata/contracts';
 import { type Localized, StrataError } from '@strata/kernel';
-import type { Placed } from './read.js';
-import type { EdgeKind, Entry } from './schema.js';
+import { checkEntries, edgesOf, problemError, type Entry, type MapEdge, type Parsed } from '@strata/map';
 
-export interface MapEdge {
-  readonly kind: EdgeKind;
-  readonly from: string;
-  readonly to: string;
-}
+export type { MapEdge } from '@strata/map';
 
-export interface MapNode extends Omit<Entry, 'kind' | 'edges' | 'name' | 'summary' | 'body'> {
+export interface MapNode extends Omit<Entry, 'kind' | 'edges' | 'body'> {
   readonly kind: Entry['kind'] | 'recipe';
-  readonly name: Localized;
-  readonly summary: Localized;
   readonly body?: Localized | undefined;
   /** Edges that begin here. */
   readonly edges: readonly MapEdge[];
   /** Names of the recipes that make it runnable. */
   readonly recipes: readonly string[];
+  /** An entry of the tenant's own. */
+  readonly private: boolean;
 }
 
 /** The map as a graph, with the recipes hung into it. Immutable; queries are plain look-ups. */
 export interface CatalogMap {
   readonly nodes: ReadonlyMap<string, MapNode>;
+  /** In the order of their slugs. */
+  readonly sorted: readonly MapNode[];
   readonly edges: readonly MapEdge[];
   /** Edges that end at a node. */
   readonly incoming: ReadonlyMap<string, readonly MapEdge[]>;
@@ -32,99 +29,83 @@ export interface CatalogMap {
 /** Slug of the entry that stands for a recipe: `recipe-language-text-classifier`. */
 export const recipeSlug = (name: string): string => `recipe-${name.replace('/', '-')}`;
 
-const wrong = (message: string, at?: Placed): StrataError =>
-  new StrataError('invalid_data', `catalog content${at ? ` ${at.file}:${at.line}` : ''}: ${message}`, {
-    ...(at ? { where: { file: at.file, line: at.line } } : {}),
-  });
-
-function checkEdges(content: readonly Placed[], bySlug: ReadonlyMap<string, Placed>): void {
-  const linked = new Set<string>();
-  for (const placed of content)
-    for (const [kind, targets] of Object.entries(placed.entry.edges)) {
-      const seen = new Set<string>();
-      for (const to of targets) {
-        if (!bySlug.has(to)) throw wrong(`"${placed.entry.slug}" ${kind} "${to}", and there is no such entry`, placed);
-        if (to === placed.entry.slug) throw wrong(`"${to}" ${kind} itself`, placed);
-        if (seen.has(to)) throw wrong(`"${placed.entry.slug}" ${kind} "${to}" twice`, placed);
-        seen.add(to);
-        linked.add(to).add(placed.entry.slug);
-      }
-    }
-  for (const placed of content)
-    if (!linked.has(placed.entry.slug))
-      throw wrong(
-        `"${placed.entry.slug}" hangs in the air: give it an edge, or name it in the edges of another`,
-        placed,
-      );
-}
-
-/** `contains`, `subset-of` and `precedes` are orders: a cycle in one of them is a mistake. */
-function checkCycles(edges: readonly MapEdge[], kind: EdgeKind): void {
-  const next = new Map<string, string[]>();
-  for (const e of edges) if (e.kind === kind) next.set(e.from, [...(next.get(e.from) ?? []), e.to]);
-  const done = new Set<string>();
-  const walk = (slug: string, path: readonly string[]): void => {
-    if (path.includes(slug)) throw wrong(`${kind} runs in a circle: ${[...path, slug].join(' → ')}`);
-    if (done.has(slug)) return;
-    for (const to of next.get(slug) ?? []) walk(to, [...path, slug]);
-    done.add(slug);
-  };
-  for (const slug of next.keys()) walk(slug, []);
-}
-
-/**
- * Joins content and recipes, and refuses what does not hold together.
- * @throws StrataError `invalid_data` for a duplicate slug, an edge into nothing, a circle or an entry without any edge; `recipe_definition` for
- *   a recipe that names an entry which does not exist
- */
-export function buildMap(content: readonly Placed[], recipes: readonly RecipeDefinition[]): CatalogMap {
-  const bySlug = new Map<string, Placed>();
-  for (const placed of content) {
-    const first = bySlug.get(placed.entry.slug);
-    if (first) throw wrong(`slug "${placed.entry.slug}" is taken by ${first.file}:${first.line}`, placed);
-    bySlug.set(placed.entry.slug, placed);
-  }
-  checkEdges(content, bySlug);
-
+/** Written entries and recipes as nodes and edges; nothing is checked. `own` are entries of one tenant. */
+export function assemble(
+  entries: readonly Entry[],
+  recipes: readonly RecipeDefinition[],
+  own: readonly Entry[] = [],
+): CatalogMap {
   const runs = new Map<string, string[]>();
   for (const recipe of recipes)
-    for (const slug of recipe.catalog) {
-      if (!bySlug.has(slug))
-        throw new StrataError(
-          'recipe_definition',
-          `recipe "${recipe.name}": its catalog entry "${slug}" does not exist: write one of the slugs of apps/catalog/content, or add the entry there`,
-          { where: { field: recipe.name } },
-        );
-      runs.set(slug, [...(runs.get(slug) ?? []), recipe.name]);
-    }
+    for (const slug of recipe.catalog) runs.set(slug, [...(runs.get(slug) ?? []), recipe.name]);
+
+  const all = [...entries, ...own];
+  const outgoing = new Map<string, MapEdge[]>();
+  const incoming = new Map<string, MapEdge[]>();
+  const edges: MapEdge[] = [];
+  const push = (table: Map<string, MapEdge[]>, key: string, edge: MapEdge): void => {
+    const list = table.get(key);
+    if (list) list.push(edge);
+    else table.set(key, [edge]);
+  };
+  const add = (edge: MapEdge): void => {
+    edges.push(edge);
+    push(outgoing, edge.from, edge);
+    push(incoming, edge.to, edge);
+  };
+  for (const entry of all) for (const edge of edgesOf(entry)) add(edge);
+  for (const [slug, made] of runs)
+    for (const name of made) add({ kind: 'runs-as', from: slug, to: recipeSlug(name) });
 
   const nodes = new Map<string, MapNode>();
-  for (const { entry } of content) {
-    const written = Object.entries(entry.edges).flatMap(([kind, targets]) =>
-      targets.map((to) => ({ kind: kind as EdgeKind, from: entry.slug, to })),
-    );
-    const made = runs.get(entry.slug) ?? [];
-    const running = made.map((name) => ({ kind: 'runs-as' as const, from: entry.slug, to: recipeSlug(name) }));
-    nodes.set(entry.slug, { ...entry, edges: [...written, ...running], recipes: made });
-  }
+  const isOwn = new Set(own);
+  for (const entry of all)
+    nodes.set(entry.slug, {
+      ...entry,
+      edges: outgoing.get(entry.slug) ?? [],
+      recipes: runs.get(entry.slug) ?? [],
+      private: isOwn.has(entry),
+    });
   for (const r of recipes)
     nodes.set(recipeSlug(r.name), {
       slug: recipeSlug(r.name),
       kind: 'recipe',
       name: r.title,
       summary: r.summary,
-      aliases: [r.name],
+      aliases: { en: [r.name], zh: [] },
       tags: [r.queue],
+      references: [],
+      facets: {},
       runnable: false,
       edges: [],
       recipes: [r.name],
+      private: false,
     });
+  const sorted = [...nodes.values()].sort((a, b) => (a.slug < b.slug ? -1 : 1));
+  return { nodes, sorted, edges, incoming, manifests: new Map(recipes.map((r) => [r.name, manifestOf(r)])) };
+}
 
-  const edges = [...nodes.values()].flatMap((n) => n.edges);
-  for (const kind of ['contains', 'subset-of', 'precedes'] as const) checkCycles(edges, kind);
-  const incoming = new Map<string, MapEdge[]>();
-  for (const e of edges) incoming.set(e.to, [...(incoming.get(e.to) ?? []), e]);
-  return { nodes, edges, incoming, manifests: new Map(recipes.map((r) => [r.name, manifestOf(r)])) };
+/**
+ * Joins content and recipes, and refuses what does not hold together.
+ * @throws StrataError `invalid_data` with the file and line of the first mistake; `recipe_definition` for a recipe that names an entry which does not exist
+ */
+export function buildMap(content: Parsed, recipes: readonly RecipeDefinition[]): CatalogMap {
+  const problems = [...content.problems, ...checkEntries(content.entries)];
+  if (problems.length) throw problemError(problems, 'catalog content');
+  const slugs = new Set(content.entries.map((p) => p.entry.slug));
+  for (const recipe of recipes) {
+    const unknown = recipe.catalog.find((slug) => !slugs.has(slug));
+    if (unknown !== undefined)
+      throw new StrataError(
+        'recipe_definition',
+        `recipe "${recipe.name}": its catalog entry "${unknown}" does not exist: write one of the slugs of apps/catalog/content, or add the entry there`,
+        { where: { field: recipe.name } },
+      );
+  }
+  return assemble(
+    content.entries.map((p) => p.entry),
+    recipes,
+  );
 }
 
 /** Runnable entries with and without a recipe: what the map promises and what of it runs today. */

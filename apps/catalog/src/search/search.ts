@@ -1,16 +1,18 @@
+import { folded } from '@strata/map';
 import MiniSearch from 'minisearch';
 import type { MapNode } from '../map/map.js';
-import { folded, indexTerms, isHan, queryTerms } from './tokens.js';
+import { indexTerms, isHan, queryTerms } from './tokens.js';
 
 export interface Hit {
   readonly node: MapNode;
   readonly score: number;
 }
 export interface SearchOptions {
-  readonly kind?: string | undefined;
-  readonly limit: number;
+  /** Entries that count. */
+  readonly test?: ((n: MapNode) => boolean) | undefined;
 }
-export type Search = (query: string, options: SearchOptions) => Hit[];
+/** All entries that match, best first. */
+export type Search = (query: string, options?: SearchOptions) => Hit[];
 
 /** An entry whose name, alias or slug is the query itself stands above every other hit, however often the words occur elsewhere. */
 const EXACT = 1_000;
@@ -20,6 +22,8 @@ const RECIPE_WEIGHT = 0.5;
 const TYPO_SHARE = 0.25;
 const SHORTEST_WITH_TYPO = 4;
 
+const namesOf = (n: MapNode): string[] => [n.name.en, n.name.zh, n.slug, ...n.aliases.en, ...n.aliases.zh];
+
 /**
  * Full-text search (BM25+, MiniSearch) over names, aliases, slugs and summaries in both languages. All terms of a query need not occur: the
  * more do, the higher the hit.
@@ -28,7 +32,7 @@ export function createSearch(nodes: readonly MapNode[]): Search {
   const bySlug = new Map(nodes.map((n) => [n.slug, n]));
   const exact = new Map<string, Set<string>>();
   for (const n of nodes)
-    for (const text of [n.name.en, n.name.zh, n.slug, ...n.aliases]) {
+    for (const text of namesOf(n)) {
       const key = folded(text);
       exact.set(key, (exact.get(key) ?? new Set()).add(n.slug));
     }
@@ -42,13 +46,13 @@ export function createSearch(nodes: readonly MapNode[]): Search {
     nodes.map((n) => ({
       id: n.slug,
       name: `${n.name.en} ${n.name.zh}`,
-      aliases: n.aliases.join(' '),
+      aliases: [...n.aliases.en, ...n.aliases.zh].join(' '),
       slug: n.slug.replaceAll('-', ' '),
       summary: `${n.summary.en} ${n.summary.zh}`,
     })),
   );
 
-  return (query, { kind, limit }) => {
+  return (query, { test } = {}) => {
     const exactly = exact.get(folded(query)) ?? new Set<string>();
     const scores = new Map<string, number>();
     for (const result of index.search(query, {
@@ -65,9 +69,8 @@ export function createSearch(nodes: readonly MapNode[]): Search {
     return [...scores]
       .flatMap(([slug, score]) => {
         const node = bySlug.get(slug);
-        return node && (!kind || node.kind === kind) ? [{ node, score }] : [];
+        return node && (!test || test(node)) ? [{ node, score }] : [];
       })
-      .sort((a, b) => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1))
-      .slice(0, limit);
+      .sort((a, b) => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1));
   };
 }

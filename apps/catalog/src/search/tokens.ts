@@ -24,12 +24,3 @@ export const indexTerms = (text: string): string[] => [...words(text), ...hanTer
 export const queryTerms = (text: string): string[] => [...words(text), ...hanTerms(text, false)];
 
 export const isHan = (term: string): boolean => /^\p{Script=Han}/u.test(term);
-
-/** Text as it is compared for an exact hit: names and aliases that equal the query come first. */
-export const folded = (text: string): string =>
-  text
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, ' ')
-    .trim();

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -28,18 +30,37 @@ export interface Localized {
   zh: string;
 }
 
+export interface Names {
+  en: string[];
+  zh: string[];
+}
+
 export interface Node {
   slug: string;
   kind: string;
   name: Localized | undefined;
-  summary: Localized | undefined;
+  summary:
+    | Localized
+    | undefined;
+  /** Markdown without HTML. */
   body: Localized | undefined;
-  aliases: string[];
+  aliases: Names | undefined;
   tags: string[];
   /** The map marks it as something that must run. */
   runnable: boolean;
+  /** Edges that begin here. */
   edges: Edge[];
   recipes: string[];
+  facets: Facets | undefined;
+  method: Method | undefined;
+  figure: Figure | undefined;
+  citation:
+    | Citation
+    | undefined;
+  /** Entries of kind source. */
+  references: string[];
+  /** An entry of the tenant's own. */
+  private: boolean;
 }
 
 export interface Edge {
@@ -48,15 +69,81 @@ export interface Edge {
   to: string;
 }
 
+/** What aggregations group by; empty or 0 where it does not apply. */
+export interface Facets {
+  openness: string;
+  region: string;
+  since: number;
+}
+
+export interface Method {
+  /** LaTeX. */
+  formula: string;
+  inputs: Localized | undefined;
+  outputs: Localized | undefined;
+  when: Localized | undefined;
+  complexity: Localized | undefined;
+}
+
+export interface Figure {
+  value: number;
+  unit: Localized | undefined;
+  date: string;
+  scope: Localized | undefined;
+  source: string;
+  /** Figures that add up to this one. */
+  sum: string[];
+  /** This one is 100 · part / whole, rounded. */
+  percent: Percent | undefined;
+}
+
+export interface Percent {
+  part: string;
+  whole: string;
+  decimals: number;
+}
+
+export interface Citation {
+  title: string;
+  authors: string;
+  year: number;
+  venue: string;
+  arxiv: string;
+  doi: string;
+  url: string;
+}
+
 export interface GetNodeRequest {
   slug: string;
+  tenant: string;
+}
+
+/** An edge that an entry must have: to `slug`, or to anything below it (contains, subset-of). */
+export interface Where {
+  edge: string;
+  slug: string;
+  /** The edge comes from `slug` in the place of leading to it. */
+  incoming: boolean;
+}
+
+/** What entries must be. Empty fields ask for nothing. */
+export interface Filter {
+  kinds: string[];
+  tag: string;
+  openness: string;
+  region: string;
+  runnable?: boolean | undefined;
+  hasRecipe?: boolean | undefined;
+  where: Where[];
+  /** Only entries of the tenant's own. */
+  privateOnly: boolean;
 }
 
 export interface ListNodesRequest {
-  kind: string;
-  tag: string;
+  filter: Filter | undefined;
   after: string;
   limit: number;
+  tenant: string;
 }
 
 export interface ListNodesResponse {
@@ -67,8 +154,12 @@ export interface ListNodesResponse {
 
 export interface SearchRequest {
   query: string;
-  kind: string;
+  filter: Filter | undefined;
   limit: number;
+  offset: number;
+  /** plain: words; semantic: by meaning; empty: both, where the model of meanings is ready. */
+  mode: string;
+  tenant: string;
 }
 
 export interface SearchHit {
@@ -76,13 +167,27 @@ export interface SearchHit {
   score: number;
 }
 
+export interface FacetCount {
+  /** kind, tag, openness or region. */
+  facet: string;
+  value: string;
+  count: number;
+}
+
 export interface SearchResponse {
   hits: SearchHit[];
+  /** Entries that match, over all pages. */
+  total: number;
+  /** Of all that match, not only of this page. */
+  facets: FacetCount[];
+  /** plain or semantic or both: how it was searched. */
+  mode: string;
 }
 
 export interface NeighboursRequest {
   slug: string;
   edgeKind: string;
+  tenant: string;
 }
 
 export interface Neighbour {
@@ -94,7 +199,43 @@ export interface NeighboursResponse {
   neighbours: Neighbour[];
 }
 
+export interface PathRequest {
+  from: string;
+  to: string;
+  /** Edges at most; 0: 12. */
+  maxLength: number;
+  /** Only along edges of these kinds; empty: any. */
+  edgeKinds: string[];
+  tenant: string;
+}
+
+export interface PathResponse {
+  /** Empty when there is no way. */
+  nodes: Node[];
+  /** One less than nodes; each joins two neighbours of the list, in the direction in which it is written. */
+  edges: Edge[];
+}
+
+export interface SubgraphRequest {
+  slugs: string[];
+  /** Edges from the given entries at most. */
+  depth: number;
+  edgeKinds: string[];
+  /** Entries at most; 0: 200. */
+  limit: number;
+  tenant: string;
+}
+
+export interface SubgraphResponse {
+  nodes: Node[];
+  /** All edges between these nodes. */
+  edges: Edge[];
+  /** There is more than the limit allowed. */
+  truncated: boolean;
+}
+
 export interface StatsRequest {
+  tenant: string;
 }
 
 export interface KindCount {
@@ -106,9 +247,16 @@ export interface StatsResponse {
   nodes: number;
   edges: number;
   byKind: KindCount[];
+  edgesByKind: KindCount[];
+  /** Names the state of the map: equal versions, equal answers. */
+  version: string;
+  privateNodes: number;
+  /** Whether search by meaning is ready. */
+  semantic: boolean;
 }
 
 export interface CoverageRequest {
+  tenant: string;
 }
 
 export interface CoverageEntry {
@@ -120,6 +268,62 @@ export interface CoverageEntry {
 export interface CoverageResponse {
   covered: CoverageEntry[];
   missing: CoverageEntry[];
+}
+
+export interface InsightRequest {
+  /** Empty: the list of what there is. */
+  name: string;
+  tenant: string;
+}
+
+export interface InsightColumn {
+  key: string;
+  label:
+    | Localized
+    | undefined;
+  /** number, text or node. */
+  type: string;
+}
+
+export interface InsightCell {
+  value: { $case: "number"; value: number } | { $case: "text"; value: Localized } | //
+  /** Slug of an entry. */
+  { $case: "node"; value: string } | undefined;
+}
+
+export interface InsightRow {
+  cells: InsightCell[];
+}
+
+export interface InsightInfo {
+  name: string;
+  title: Localized | undefined;
+  about:
+    | Localized
+    | undefined;
+  /** bar, stacked-bar, pie, matrix or timeline. */
+  chart: string;
+}
+
+export interface InsightResponse {
+  available: InsightInfo[];
+  info: InsightInfo | undefined;
+  columns: InsightColumn[];
+  rows: InsightRow[];
+  /** Entries of kind source or figure that the numbers come from. */
+  sources: string[];
+}
+
+export interface WatchRequest {
+  tenant: string;
+}
+
+export interface Change {
+  version: string;
+  /** Slugs that were added, changed or removed; empty in the first message. */
+  added: string[];
+  changed: string[];
+  removed: string[];
 }
 
 export interface ListRecipesRequest {
@@ -138,6 +342,148 @@ export interface GetRecipeRequest {
 export interface Recipe {
   name: string;
   manifestJson: string;
+}
+
+export interface ExportRequest {
+  /** jsonld, csv, graphml or json. */
+  format: string;
+  tenant: string;
+  /** The tenant's own entries alone. */
+  privateOnly: boolean;
+}
+
+export interface Piece {
+  data: Buffer;
+  /** In the first piece. */
+  contentType: string;
+  filename: string;
+}
+
+export interface ImportRequest {
+  tenant: string;
+  /** Who did it: the id of a key. */
+  actor: string;
+  /** yaml, json, jsonld, csv or graphml; empty: by the file's name. */
+  format: string;
+  filename: string;
+  content: Buffer;
+  /** Keeps the tenant's entries that the file does not name; without it the file is the whole overlay. */
+  merge: boolean;
+  /** Checks and says what would change, and changes nothing. */
+  dryRun: boolean;
+  note: string;
+}
+
+export interface ImportResponse {
+  /** Absent after a dry run. */
+  version: Version | undefined;
+  added: string[];
+  changed: string[];
+  removed: string[];
+}
+
+export interface Version {
+  number: number;
+  createdAt: string;
+  actor: string;
+  note: string;
+  entries: number;
+  added: number;
+  changed: number;
+  removed: number;
+  /** For versions of the public map: its hash. */
+  hash: string;
+}
+
+export interface ListVersionsRequest {
+  /** Empty: versions of the public map. */
+  tenant: string;
+  /** Older than this one; 0: from the newest. */
+  before: number;
+  limit: number;
+}
+
+export interface ListVersionsResponse {
+  versions: Version[];
+  hasMore: boolean;
+}
+
+export interface DiffRequest {
+  tenant: string;
+  from: number;
+  to: number;
+}
+
+export interface FieldChange {
+  /** Path of the field: `summary.en`. */
+  field: string;
+  /** JSON; empty where there was or is none. */
+  before: string;
+  after: string;
+}
+
+export interface EntryChange {
+  slug: string;
+  /** added, changed or removed. */
+  change: string;
+  fields: FieldChange[];
+}
+
+export interface DiffResponse {
+  changes: EntryChange[];
+}
+
+export interface RevertRequest {
+  tenant: string;
+  actor: string;
+  number: number;
+}
+
+export interface Suggestion {
+  id: string;
+  /** pending, approved or rejected. */
+  state: string;
+  /** The entry as it should be, as JSON; empty for a removal. */
+  entryJson: string;
+  slug: string;
+  comment: string;
+  actor: string;
+  createdAt: string;
+  decidedBy: string;
+  decidedAt: string;
+  reason: string;
+  /** Number of the version that an approval made. */
+  version: number;
+}
+
+export interface SuggestRequest {
+  tenant: string;
+  actor: string;
+  /** An entry as JSON; empty: remove `slug`. */
+  entryJson: string;
+  slug: string;
+  comment: string;
+}
+
+export interface ListSuggestionsRequest {
+  tenant: string;
+  state: string;
+  after: string;
+  limit: number;
+}
+
+export interface ListSuggestionsResponse {
+  suggestions: Suggestion[];
+  next: string;
+  hasMore: boolean;
+}
+
+export interface DecideRequest {
+  tenant: string;
+  actor: string;
+  id: string;
+  approve: boolean;
+  reason: string;
 }
 
 function createBaseLocalized(): Localized {
@@ -225,6 +571,91 @@ export const Localized: MessageFns<Localized> = {
   },
 };
 
+function createBaseNames(): Names {
+  return { en: [], zh: [] };
+}
+
+export const Names: MessageFns<Names> = {
+  encode(message: Names, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.en) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.zh) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Names {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNames();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.en.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.zh.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Names {
+    return {
+      en: globalThis.Array.isArray(object?.en) ? object.en.map((e: any) => globalThis.String(e)) : [],
+      zh: globalThis.Array.isArray(object?.zh) ? object.zh.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: Names): unknown {
+    const obj: any = {};
+    if (message.en?.length) {
+      obj.en = message.en;
+    }
+    if (message.zh?.length) {
+      obj.zh = message.zh;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Names>): Names {
+    return Names.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Names>): Names {
+    const message = createBaseNames();
+    message.en = object.en?.map((e) => e) || [];
+    message.zh = object.zh?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseNode(): Node {
   return {
     slug: "",
@@ -232,11 +663,17 @@ function createBaseNode(): Node {
     name: undefined,
     summary: undefined,
     body: undefined,
-    aliases: [],
+    aliases: undefined,
     tags: [],
     runnable: false,
     edges: [],
     recipes: [],
+    facets: undefined,
+    method: undefined,
+    figure: undefined,
+    citation: undefined,
+    references: [],
+    private: false,
   };
 }
 
@@ -257,8 +694,8 @@ export const Node: MessageFns<Node> = {
     if (message.body !== undefined) {
       Localized.encode(message.body, writer.uint32(42).fork()).join();
     }
-    for (const v of message.aliases) {
-      writer.uint32(50).string(v!);
+    if (message.aliases !== undefined) {
+      Names.encode(message.aliases, writer.uint32(50).fork()).join();
     }
     for (const v of message.tags) {
       writer.uint32(58).string(v!);
@@ -271,6 +708,24 @@ export const Node: MessageFns<Node> = {
     }
     for (const v of message.recipes) {
       writer.uint32(82).string(v!);
+    }
+    if (message.facets !== undefined) {
+      Facets.encode(message.facets, writer.uint32(90).fork()).join();
+    }
+    if (message.method !== undefined) {
+      Method.encode(message.method, writer.uint32(98).fork()).join();
+    }
+    if (message.figure !== undefined) {
+      Figure.encode(message.figure, writer.uint32(106).fork()).join();
+    }
+    if (message.citation !== undefined) {
+      Citation.encode(message.citation, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.references) {
+      writer.uint32(122).string(v!);
+    }
+    if (message.private !== false) {
+      writer.uint32(128).bool(message.private);
     }
     return writer;
   },
@@ -333,7 +788,7 @@ export const Node: MessageFns<Node> = {
               break;
             }
 
-            message.aliases.push(reader.string());
+            message.aliases = Names.decode(reader, reader.uint32());
             continue;
           }
           case 7: {
@@ -368,6 +823,54 @@ export const Node: MessageFns<Node> = {
             message.recipes.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.facets = Facets.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.method = Method.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.figure = Figure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.citation = Citation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.references.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.private = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -387,11 +890,19 @@ export const Node: MessageFns<Node> = {
       name: isSet(object.name) ? Localized.fromJSON(object.name) : undefined,
       summary: isSet(object.summary) ? Localized.fromJSON(object.summary) : undefined,
       body: isSet(object.body) ? Localized.fromJSON(object.body) : undefined,
-      aliases: globalThis.Array.isArray(object?.aliases) ? object.aliases.map((e: any) => globalThis.String(e)) : [],
+      aliases: isSet(object.aliases) ? Names.fromJSON(object.aliases) : undefined,
       tags: globalThis.Array.isArray(object?.tags) ? object.tags.map((e: any) => globalThis.String(e)) : [],
       runnable: isSet(object.runnable) ? globalThis.Boolean(object.runnable) : false,
       edges: globalThis.Array.isArray(object?.edges) ? object.edges.map((e: any) => Edge.fromJSON(e)) : [],
       recipes: globalThis.Array.isArray(object?.recipes) ? object.recipes.map((e: any) => globalThis.String(e)) : [],
+      facets: isSet(object.facets) ? Facets.fromJSON(object.facets) : undefined,
+      method: isSet(object.method) ? Method.fromJSON(object.method) : undefined,
+      figure: isSet(object.figure) ? Figure.fromJSON(object.figure) : undefined,
+      citation: isSet(object.citation) ? Citation.fromJSON(object.citation) : undefined,
+      references: globalThis.Array.isArray(object?.references)
+        ? object.references.map((e: any) => globalThis.String(e))
+        : [],
+      private: isSet(object.private) ? globalThis.Boolean(object.private) : false,
     };
   },
 
@@ -412,8 +923,8 @@ export const Node: MessageFns<Node> = {
     if (message.body !== undefined) {
       obj.body = Localized.toJSON(message.body);
     }
-    if (message.aliases?.length) {
-      obj.aliases = message.aliases;
+    if (message.aliases !== undefined) {
+      obj.aliases = Names.toJSON(message.aliases);
     }
     if (message.tags?.length) {
       obj.tags = message.tags;
@@ -426,6 +937,24 @@ export const Node: MessageFns<Node> = {
     }
     if (message.recipes?.length) {
       obj.recipes = message.recipes;
+    }
+    if (message.facets !== undefined) {
+      obj.facets = Facets.toJSON(message.facets);
+    }
+    if (message.method !== undefined) {
+      obj.method = Method.toJSON(message.method);
+    }
+    if (message.figure !== undefined) {
+      obj.figure = Figure.toJSON(message.figure);
+    }
+    if (message.citation !== undefined) {
+      obj.citation = Citation.toJSON(message.citation);
+    }
+    if (message.references?.length) {
+      obj.references = message.references;
+    }
+    if (message.private !== false) {
+      obj.private = message.private;
     }
     return obj;
   },
@@ -442,11 +971,27 @@ export const Node: MessageFns<Node> = {
       ? Localized.fromPartial(object.summary)
       : undefined;
     message.body = (object.body !== undefined && object.body !== null) ? Localized.fromPartial(object.body) : undefined;
-    message.aliases = object.aliases?.map((e) => e) || [];
+    message.aliases = (object.aliases !== undefined && object.aliases !== null)
+      ? Names.fromPartial(object.aliases)
+      : undefined;
     message.tags = object.tags?.map((e) => e) || [];
     message.runnable = object.runnable ?? false;
     message.edges = object.edges?.map((e) => Edge.fromPartial(e)) || [];
     message.recipes = object.recipes?.map((e) => e) || [];
+    message.facets = (object.facets !== undefined && object.facets !== null)
+      ? Facets.fromPartial(object.facets)
+      : undefined;
+    message.method = (object.method !== undefined && object.method !== null)
+      ? Method.fromPartial(object.method)
+      : undefined;
+    message.figure = (object.figure !== undefined && object.figure !== null)
+      ? Figure.fromPartial(object.figure)
+      : undefined;
+    message.citation = (object.citation !== undefined && object.citation !== null)
+      ? Citation.fromPartial(object.citation)
+      : undefined;
+    message.references = object.references?.map((e) => e) || [];
+    message.private = object.private ?? false;
     return message;
   },
 };
@@ -552,14 +1097,692 @@ export const Edge: MessageFns<Edge> = {
   },
 };
 
+function createBaseFacets(): Facets {
+  return { openness: "", region: "", since: 0 };
+}
+
+export const Facets: MessageFns<Facets> = {
+  encode(message: Facets, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.openness !== "") {
+      writer.uint32(10).string(message.openness);
+    }
+    if (message.region !== "") {
+      writer.uint32(18).string(message.region);
+    }
+    if (message.since !== 0) {
+      writer.uint32(24).int32(message.since);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Facets {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFacets();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.openness = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.since = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Facets {
+    return {
+      openness: isSet(object.openness) ? globalThis.String(object.openness) : "",
+      region: isSet(object.region) ? globalThis.String(object.region) : "",
+      since: isSet(object.since) ? globalThis.Number(object.since) : 0,
+    };
+  },
+
+  toJSON(message: Facets): unknown {
+    const obj: any = {};
+    if (message.openness !== "") {
+      obj.openness = message.openness;
+    }
+    if (message.region !== "") {
+      obj.region = message.region;
+    }
+    if (message.since !== 0) {
+      obj.since = Math.round(message.since);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Facets>): Facets {
+    return Facets.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Facets>): Facets {
+    const message = createBaseFacets();
+    message.openness = object.openness ?? "";
+    message.region = object.region ?? "";
+    message.since = object.since ?? 0;
+    return message;
+  },
+};
+
+function createBaseMethod(): Method {
+  return { formula: "", inputs: undefined, outputs: undefined, when: undefined, complexity: undefined };
+}
+
+export const Method: MessageFns<Method> = {
+  encode(message: Method, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.formula !== "") {
+      writer.uint32(10).string(message.formula);
+    }
+    if (message.inputs !== undefined) {
+      Localized.encode(message.inputs, writer.uint32(18).fork()).join();
+    }
+    if (message.outputs !== undefined) {
+      Localized.encode(message.outputs, writer.uint32(26).fork()).join();
+    }
+    if (message.when !== undefined) {
+      Localized.encode(message.when, writer.uint32(34).fork()).join();
+    }
+    if (message.complexity !== undefined) {
+      Localized.encode(message.complexity, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Method {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMethod();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.formula = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.inputs = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outputs = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.when = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.complexity = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Method {
+    return {
+      formula: isSet(object.formula) ? globalThis.String(object.formula) : "",
+      inputs: isSet(object.inputs) ? Localized.fromJSON(object.inputs) : undefined,
+      outputs: isSet(object.outputs) ? Localized.fromJSON(object.outputs) : undefined,
+      when: isSet(object.when) ? Localized.fromJSON(object.when) : undefined,
+      complexity: isSet(object.complexity) ? Localized.fromJSON(object.complexity) : undefined,
+    };
+  },
+
+  toJSON(message: Method): unknown {
+    const obj: any = {};
+    if (message.formula !== "") {
+      obj.formula = message.formula;
+    }
+    if (message.inputs !== undefined) {
+      obj.inputs = Localized.toJSON(message.inputs);
+    }
+    if (message.outputs !== undefined) {
+      obj.outputs = Localized.toJSON(message.outputs);
+    }
+    if (message.when !== undefined) {
+      obj.when = Localized.toJSON(message.when);
+    }
+    if (message.complexity !== undefined) {
+      obj.complexity = Localized.toJSON(message.complexity);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Method>): Method {
+    return Method.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Method>): Method {
+    const message = createBaseMethod();
+    message.formula = object.formula ?? "";
+    message.inputs = (object.inputs !== undefined && object.inputs !== null)
+      ? Localized.fromPartial(object.inputs)
+      : undefined;
+    message.outputs = (object.outputs !== undefined && object.outputs !== null)
+      ? Localized.fromPartial(object.outputs)
+      : undefined;
+    message.when = (object.when !== undefined && object.when !== null) ? Localized.fromPartial(object.when) : undefined;
+    message.complexity = (object.complexity !== undefined && object.complexity !== null)
+      ? Localized.fromPartial(object.complexity)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFigure(): Figure {
+  return { value: 0, unit: undefined, date: "", scope: undefined, source: "", sum: [], percent: undefined };
+}
+
+export const Figure: MessageFns<Figure> = {
+  encode(message: Figure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.value !== 0) {
+      writer.uint32(9).double(message.value);
+    }
+    if (message.unit !== undefined) {
+      Localized.encode(message.unit, writer.uint32(18).fork()).join();
+    }
+    if (message.date !== "") {
+      writer.uint32(26).string(message.date);
+    }
+    if (message.scope !== undefined) {
+      Localized.encode(message.scope, writer.uint32(34).fork()).join();
+    }
+    if (message.source !== "") {
+      writer.uint32(42).string(message.source);
+    }
+    for (const v of message.sum) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.percent !== undefined) {
+      Percent.encode(message.percent, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Figure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFigure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unit = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.date = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.scope = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sum.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.percent = Percent.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Figure {
+    return {
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+      unit: isSet(object.unit) ? Localized.fromJSON(object.unit) : undefined,
+      date: isSet(object.date) ? globalThis.String(object.date) : "",
+      scope: isSet(object.scope) ? Localized.fromJSON(object.scope) : undefined,
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      sum: globalThis.Array.isArray(object?.sum) ? object.sum.map((e: any) => globalThis.String(e)) : [],
+      percent: isSet(object.percent) ? Percent.fromJSON(object.percent) : undefined,
+    };
+  },
+
+  toJSON(message: Figure): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    if (message.unit !== undefined) {
+      obj.unit = Localized.toJSON(message.unit);
+    }
+    if (message.date !== "") {
+      obj.date = message.date;
+    }
+    if (message.scope !== undefined) {
+      obj.scope = Localized.toJSON(message.scope);
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.sum?.length) {
+      obj.sum = message.sum;
+    }
+    if (message.percent !== undefined) {
+      obj.percent = Percent.toJSON(message.percent);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Figure>): Figure {
+    return Figure.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Figure>): Figure {
+    const message = createBaseFigure();
+    message.value = object.value ?? 0;
+    message.unit = (object.unit !== undefined && object.unit !== null) ? Localized.fromPartial(object.unit) : undefined;
+    message.date = object.date ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? Localized.fromPartial(object.scope)
+      : undefined;
+    message.source = object.source ?? "";
+    message.sum = object.sum?.map((e) => e) || [];
+    message.percent = (object.percent !== undefined && object.percent !== null)
+      ? Percent.fromPartial(object.percent)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePercent(): Percent {
+  return { part: "", whole: "", decimals: 0 };
+}
+
+export const Percent: MessageFns<Percent> = {
+  encode(message: Percent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.part !== "") {
+      writer.uint32(10).string(message.part);
+    }
+    if (message.whole !== "") {
+      writer.uint32(18).string(message.whole);
+    }
+    if (message.decimals !== 0) {
+      writer.uint32(24).int32(message.decimals);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Percent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePercent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.whole = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.decimals = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Percent {
+    return {
+      part: isSet(object.part) ? globalThis.String(object.part) : "",
+      whole: isSet(object.whole) ? globalThis.String(object.whole) : "",
+      decimals: isSet(object.decimals) ? globalThis.Number(object.decimals) : 0,
+    };
+  },
+
+  toJSON(message: Percent): unknown {
+    const obj: any = {};
+    if (message.part !== "") {
+      obj.part = message.part;
+    }
+    if (message.whole !== "") {
+      obj.whole = message.whole;
+    }
+    if (message.decimals !== 0) {
+      obj.decimals = Math.round(message.decimals);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Percent>): Percent {
+    return Percent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Percent>): Percent {
+    const message = createBasePercent();
+    message.part = object.part ?? "";
+    message.whole = object.whole ?? "";
+    message.decimals = object.decimals ?? 0;
+    return message;
+  },
+};
+
+function createBaseCitation(): Citation {
+  return { title: "", authors: "", year: 0, venue: "", arxiv: "", doi: "", url: "" };
+}
+
+export const Citation: MessageFns<Citation> = {
+  encode(message: Citation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.title !== "") {
+      writer.uint32(10).string(message.title);
+    }
+    if (message.authors !== "") {
+      writer.uint32(18).string(message.authors);
+    }
+    if (message.year !== 0) {
+      writer.uint32(24).int32(message.year);
+    }
+    if (message.venue !== "") {
+      writer.uint32(34).string(message.venue);
+    }
+    if (message.arxiv !== "") {
+      writer.uint32(42).string(message.arxiv);
+    }
+    if (message.doi !== "") {
+      writer.uint32(50).string(message.doi);
+    }
+    if (message.url !== "") {
+      writer.uint32(58).string(message.url);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Citation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCitation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.authors = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.year = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.venue = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.arxiv = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.doi = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Citation {
+    return {
+      title: isSet(object.title) ? globalThis.String(object.title) : "",
+      authors: isSet(object.authors) ? globalThis.String(object.authors) : "",
+      year: isSet(object.year) ? globalThis.Number(object.year) : 0,
+      venue: isSet(object.venue) ? globalThis.String(object.venue) : "",
+      arxiv: isSet(object.arxiv) ? globalThis.String(object.arxiv) : "",
+      doi: isSet(object.doi) ? globalThis.String(object.doi) : "",
+      url: isSet(object.url) ? globalThis.String(object.url) : "",
+    };
+  },
+
+  toJSON(message: Citation): unknown {
+    const obj: any = {};
+    if (message.title !== "") {
+      obj.title = message.title;
+    }
+    if (message.authors !== "") {
+      obj.authors = message.authors;
+    }
+    if (message.year !== 0) {
+      obj.year = Math.round(message.year);
+    }
+    if (message.venue !== "") {
+      obj.venue = message.venue;
+    }
+    if (message.arxiv !== "") {
+      obj.arxiv = message.arxiv;
+    }
+    if (message.doi !== "") {
+      obj.doi = message.doi;
+    }
+    if (message.url !== "") {
+      obj.url = message.url;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Citation>): Citation {
+    return Citation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Citation>): Citation {
+    const message = createBaseCitation();
+    message.title = object.title ?? "";
+    message.authors = object.authors ?? "";
+    message.year = object.year ?? 0;
+    message.venue = object.venue ?? "";
+    message.arxiv = object.arxiv ?? "";
+    message.doi = object.doi ?? "";
+    message.url = object.url ?? "";
+    return message;
+  },
+};
+
 function createBaseGetNodeRequest(): GetNodeRequest {
-  return { slug: "" };
+  return { slug: "", tenant: "" };
 }
 
 export const GetNodeRequest: MessageFns<GetNodeRequest> = {
   encode(message: GetNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.slug !== "") {
       writer.uint32(10).string(message.slug);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
     }
     return writer;
   },
@@ -585,6 +1808,14 @@ export const GetNodeRequest: MessageFns<GetNodeRequest> = {
             message.slug = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -598,13 +1829,19 @@ export const GetNodeRequest: MessageFns<GetNodeRequest> = {
   },
 
   fromJSON(object: any): GetNodeRequest {
-    return { slug: isSet(object.slug) ? globalThis.String(object.slug) : "" };
+    return {
+      slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+    };
   },
 
   toJSON(message: GetNodeRequest): unknown {
     const obj: any = {};
     if (message.slug !== "") {
       obj.slug = message.slug;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
     }
     return obj;
   },
@@ -615,27 +1852,327 @@ export const GetNodeRequest: MessageFns<GetNodeRequest> = {
   fromPartial(object: DeepPartial<GetNodeRequest>): GetNodeRequest {
     const message = createBaseGetNodeRequest();
     message.slug = object.slug ?? "";
+    message.tenant = object.tenant ?? "";
+    return message;
+  },
+};
+
+function createBaseWhere(): Where {
+  return { edge: "", slug: "", incoming: false };
+}
+
+export const Where: MessageFns<Where> = {
+  encode(message: Where, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.edge !== "") {
+      writer.uint32(10).string(message.edge);
+    }
+    if (message.slug !== "") {
+      writer.uint32(18).string(message.slug);
+    }
+    if (message.incoming !== false) {
+      writer.uint32(24).bool(message.incoming);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Where {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWhere();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.edge = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.incoming = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Where {
+    return {
+      edge: isSet(object.edge) ? globalThis.String(object.edge) : "",
+      slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
+      incoming: isSet(object.incoming) ? globalThis.Boolean(object.incoming) : false,
+    };
+  },
+
+  toJSON(message: Where): unknown {
+    const obj: any = {};
+    if (message.edge !== "") {
+      obj.edge = message.edge;
+    }
+    if (message.slug !== "") {
+      obj.slug = message.slug;
+    }
+    if (message.incoming !== false) {
+      obj.incoming = message.incoming;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Where>): Where {
+    return Where.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Where>): Where {
+    const message = createBaseWhere();
+    message.edge = object.edge ?? "";
+    message.slug = object.slug ?? "";
+    message.incoming = object.incoming ?? false;
+    return message;
+  },
+};
+
+function createBaseFilter(): Filter {
+  return {
+    kinds: [],
+    tag: "",
+    openness: "",
+    region: "",
+    runnable: undefined,
+    hasRecipe: undefined,
+    where: [],
+    privateOnly: false,
+  };
+}
+
+export const Filter: MessageFns<Filter> = {
+  encode(message: Filter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.kinds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.tag !== "") {
+      writer.uint32(18).string(message.tag);
+    }
+    if (message.openness !== "") {
+      writer.uint32(26).string(message.openness);
+    }
+    if (message.region !== "") {
+      writer.uint32(34).string(message.region);
+    }
+    if (message.runnable !== undefined) {
+      writer.uint32(40).bool(message.runnable);
+    }
+    if (message.hasRecipe !== undefined) {
+      writer.uint32(48).bool(message.hasRecipe);
+    }
+    for (const v of message.where) {
+      Where.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.privateOnly !== false) {
+      writer.uint32(64).bool(message.privateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Filter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kinds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.openness = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.runnable = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.hasRecipe = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.where.push(Where.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.privateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Filter {
+    return {
+      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
+      tag: isSet(object.tag) ? globalThis.String(object.tag) : "",
+      openness: isSet(object.openness) ? globalThis.String(object.openness) : "",
+      region: isSet(object.region) ? globalThis.String(object.region) : "",
+      runnable: isSet(object.runnable) ? globalThis.Boolean(object.runnable) : undefined,
+      hasRecipe: isSet(object.hasRecipe)
+        ? globalThis.Boolean(object.hasRecipe)
+        : isSet(object.has_recipe)
+        ? globalThis.Boolean(object.has_recipe)
+        : undefined,
+      where: globalThis.Array.isArray(object?.where) ? object.where.map((e: any) => Where.fromJSON(e)) : [],
+      privateOnly: isSet(object.privateOnly)
+        ? globalThis.Boolean(object.privateOnly)
+        : isSet(object.private_only)
+        ? globalThis.Boolean(object.private_only)
+        : false,
+    };
+  },
+
+  toJSON(message: Filter): unknown {
+    const obj: any = {};
+    if (message.kinds?.length) {
+      obj.kinds = message.kinds;
+    }
+    if (message.tag !== "") {
+      obj.tag = message.tag;
+    }
+    if (message.openness !== "") {
+      obj.openness = message.openness;
+    }
+    if (message.region !== "") {
+      obj.region = message.region;
+    }
+    if (message.runnable !== undefined) {
+      obj.runnable = message.runnable;
+    }
+    if (message.hasRecipe !== undefined) {
+      obj.hasRecipe = message.hasRecipe;
+    }
+    if (message.where?.length) {
+      obj.where = message.where.map((e) => Where.toJSON(e));
+    }
+    if (message.privateOnly !== false) {
+      obj.privateOnly = message.privateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Filter>): Filter {
+    return Filter.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Filter>): Filter {
+    const message = createBaseFilter();
+    message.kinds = object.kinds?.map((e) => e) || [];
+    message.tag = object.tag ?? "";
+    message.openness = object.openness ?? "";
+    message.region = object.region ?? "";
+    message.runnable = object.runnable ?? undefined;
+    message.hasRecipe = object.hasRecipe ?? undefined;
+    message.where = object.where?.map((e) => Where.fromPartial(e)) || [];
+    message.privateOnly = object.privateOnly ?? false;
     return message;
   },
 };
 
 function createBaseListNodesRequest(): ListNodesRequest {
-  return { kind: "", tag: "", after: "", limit: 0 };
+  return { filter: undefined, after: "", limit: 0, tenant: "" };
 }
 
 export const ListNodesRequest: MessageFns<ListNodesRequest> = {
   encode(message: ListNodesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.kind !== "") {
-      writer.uint32(10).string(message.kind);
-    }
-    if (message.tag !== "") {
-      writer.uint32(18).string(message.tag);
+    if (message.filter !== undefined) {
+      Filter.encode(message.filter, writer.uint32(10).fork()).join();
     }
     if (message.after !== "") {
-      writer.uint32(26).string(message.after);
+      writer.uint32(18).string(message.after);
     }
     if (message.limit !== 0) {
-      writer.uint32(32).int32(message.limit);
+      writer.uint32(24).int32(message.limit);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(34).string(message.tenant);
     }
     return writer;
   },
@@ -658,7 +2195,7 @@ export const ListNodesRequest: MessageFns<ListNodesRequest> = {
               break;
             }
 
-            message.kind = reader.string();
+            message.filter = Filter.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -666,23 +2203,23 @@ export const ListNodesRequest: MessageFns<ListNodesRequest> = {
               break;
             }
 
-            message.tag = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
             message.after = reader.string();
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
+          case 3: {
+            if (tag !== 24) {
               break;
             }
 
             message.limit = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tenant = reader.string();
             continue;
           }
         }
@@ -699,26 +2236,26 @@ export const ListNodesRequest: MessageFns<ListNodesRequest> = {
 
   fromJSON(object: any): ListNodesRequest {
     return {
-      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
-      tag: isSet(object.tag) ? globalThis.String(object.tag) : "",
+      filter: isSet(object.filter) ? Filter.fromJSON(object.filter) : undefined,
       after: isSet(object.after) ? globalThis.String(object.after) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
     };
   },
 
   toJSON(message: ListNodesRequest): unknown {
     const obj: any = {};
-    if (message.kind !== "") {
-      obj.kind = message.kind;
-    }
-    if (message.tag !== "") {
-      obj.tag = message.tag;
+    if (message.filter !== undefined) {
+      obj.filter = Filter.toJSON(message.filter);
     }
     if (message.after !== "") {
       obj.after = message.after;
     }
     if (message.limit !== 0) {
       obj.limit = Math.round(message.limit);
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
     }
     return obj;
   },
@@ -728,10 +2265,12 @@ export const ListNodesRequest: MessageFns<ListNodesRequest> = {
   },
   fromPartial(object: DeepPartial<ListNodesRequest>): ListNodesRequest {
     const message = createBaseListNodesRequest();
-    message.kind = object.kind ?? "";
-    message.tag = object.tag ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? Filter.fromPartial(object.filter)
+      : undefined;
     message.after = object.after ?? "";
     message.limit = object.limit ?? 0;
+    message.tenant = object.tenant ?? "";
     return message;
   },
 };
@@ -842,7 +2381,7 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
 };
 
 function createBaseSearchRequest(): SearchRequest {
-  return { query: "", kind: "", limit: 0 };
+  return { query: "", filter: undefined, limit: 0, offset: 0, mode: "", tenant: "" };
 }
 
 export const SearchRequest: MessageFns<SearchRequest> = {
@@ -850,11 +2389,20 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.query !== "") {
       writer.uint32(10).string(message.query);
     }
-    if (message.kind !== "") {
-      writer.uint32(18).string(message.kind);
+    if (message.filter !== undefined) {
+      Filter.encode(message.filter, writer.uint32(18).fork()).join();
     }
     if (message.limit !== 0) {
       writer.uint32(24).int32(message.limit);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(32).int32(message.offset);
+    }
+    if (message.mode !== "") {
+      writer.uint32(42).string(message.mode);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(50).string(message.tenant);
     }
     return writer;
   },
@@ -885,7 +2433,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
               break;
             }
 
-            message.kind = reader.string();
+            message.filter = Filter.decode(reader, reader.uint32());
             continue;
           }
           case 3: {
@@ -894,6 +2442,30 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             }
 
             message.limit = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.offset = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tenant = reader.string();
             continue;
           }
         }
@@ -911,8 +2483,11 @@ export const SearchRequest: MessageFns<SearchRequest> = {
   fromJSON(object: any): SearchRequest {
     return {
       query: isSet(object.query) ? globalThis.String(object.query) : "",
-      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      filter: isSet(object.filter) ? Filter.fromJSON(object.filter) : undefined,
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      offset: isSet(object.offset) ? globalThis.Number(object.offset) : 0,
+      mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
     };
   },
 
@@ -921,11 +2496,20 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.query !== "") {
       obj.query = message.query;
     }
-    if (message.kind !== "") {
-      obj.kind = message.kind;
+    if (message.filter !== undefined) {
+      obj.filter = Filter.toJSON(message.filter);
     }
     if (message.limit !== 0) {
       obj.limit = Math.round(message.limit);
+    }
+    if (message.offset !== 0) {
+      obj.offset = Math.round(message.offset);
+    }
+    if (message.mode !== "") {
+      obj.mode = message.mode;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
     }
     return obj;
   },
@@ -936,8 +2520,13 @@ export const SearchRequest: MessageFns<SearchRequest> = {
   fromPartial(object: DeepPartial<SearchRequest>): SearchRequest {
     const message = createBaseSearchRequest();
     message.query = object.query ?? "";
-    message.kind = object.kind ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? Filter.fromPartial(object.filter)
+      : undefined;
     message.limit = object.limit ?? 0;
+    message.offset = object.offset ?? 0;
+    message.mode = object.mode ?? "";
+    message.tenant = object.tenant ?? "";
     return message;
   },
 };
@@ -1027,14 +2616,124 @@ export const SearchHit: MessageFns<SearchHit> = {
   },
 };
 
+function createBaseFacetCount(): FacetCount {
+  return { facet: "", value: "", count: 0 };
+}
+
+export const FacetCount: MessageFns<FacetCount> = {
+  encode(message: FacetCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.facet !== "") {
+      writer.uint32(10).string(message.facet);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message.count !== 0) {
+      writer.uint32(24).int32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FacetCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFacetCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.facet = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FacetCount {
+    return {
+      facet: isSet(object.facet) ? globalThis.String(object.facet) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+    };
+  },
+
+  toJSON(message: FacetCount): unknown {
+    const obj: any = {};
+    if (message.facet !== "") {
+      obj.facet = message.facet;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FacetCount>): FacetCount {
+    return FacetCount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FacetCount>): FacetCount {
+    const message = createBaseFacetCount();
+    message.facet = object.facet ?? "";
+    message.value = object.value ?? "";
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
 function createBaseSearchResponse(): SearchResponse {
-  return { hits: [] };
+  return { hits: [], total: 0, facets: [], mode: "" };
 }
 
 export const SearchResponse: MessageFns<SearchResponse> = {
   encode(message: SearchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.hits) {
       SearchHit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.total !== 0) {
+      writer.uint32(16).int32(message.total);
+    }
+    for (const v of message.facets) {
+      FacetCount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.mode !== "") {
+      writer.uint32(34).string(message.mode);
     }
     return writer;
   },
@@ -1060,6 +2759,30 @@ export const SearchResponse: MessageFns<SearchResponse> = {
             message.hits.push(SearchHit.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.facets.push(FacetCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1073,13 +2796,27 @@ export const SearchResponse: MessageFns<SearchResponse> = {
   },
 
   fromJSON(object: any): SearchResponse {
-    return { hits: globalThis.Array.isArray(object?.hits) ? object.hits.map((e: any) => SearchHit.fromJSON(e)) : [] };
+    return {
+      hits: globalThis.Array.isArray(object?.hits) ? object.hits.map((e: any) => SearchHit.fromJSON(e)) : [],
+      total: isSet(object.total) ? globalThis.Number(object.total) : 0,
+      facets: globalThis.Array.isArray(object?.facets) ? object.facets.map((e: any) => FacetCount.fromJSON(e)) : [],
+      mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
+    };
   },
 
   toJSON(message: SearchResponse): unknown {
     const obj: any = {};
     if (message.hits?.length) {
       obj.hits = message.hits.map((e) => SearchHit.toJSON(e));
+    }
+    if (message.total !== 0) {
+      obj.total = Math.round(message.total);
+    }
+    if (message.facets?.length) {
+      obj.facets = message.facets.map((e) => FacetCount.toJSON(e));
+    }
+    if (message.mode !== "") {
+      obj.mode = message.mode;
     }
     return obj;
   },
@@ -1090,12 +2827,15 @@ export const SearchResponse: MessageFns<SearchResponse> = {
   fromPartial(object: DeepPartial<SearchResponse>): SearchResponse {
     const message = createBaseSearchResponse();
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
+    message.total = object.total ?? 0;
+    message.facets = object.facets?.map((e) => FacetCount.fromPartial(e)) || [];
+    message.mode = object.mode ?? "";
     return message;
   },
 };
 
 function createBaseNeighboursRequest(): NeighboursRequest {
-  return { slug: "", edgeKind: "" };
+  return { slug: "", edgeKind: "", tenant: "" };
 }
 
 export const NeighboursRequest: MessageFns<NeighboursRequest> = {
@@ -1105,6 +2845,9 @@ export const NeighboursRequest: MessageFns<NeighboursRequest> = {
     }
     if (message.edgeKind !== "") {
       writer.uint32(18).string(message.edgeKind);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(26).string(message.tenant);
     }
     return writer;
   },
@@ -1138,6 +2881,14 @@ export const NeighboursRequest: MessageFns<NeighboursRequest> = {
             message.edgeKind = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1158,6 +2909,7 @@ export const NeighboursRequest: MessageFns<NeighboursRequest> = {
         : isSet(object.edge_kind)
         ? globalThis.String(object.edge_kind)
         : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
     };
   },
 
@@ -1169,6 +2921,9 @@ export const NeighboursRequest: MessageFns<NeighboursRequest> = {
     if (message.edgeKind !== "") {
       obj.edgeKind = message.edgeKind;
     }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
     return obj;
   },
 
@@ -1179,6 +2934,7 @@ export const NeighboursRequest: MessageFns<NeighboursRequest> = {
     const message = createBaseNeighboursRequest();
     message.slug = object.slug ?? "";
     message.edgeKind = object.edgeKind ?? "";
+    message.tenant = object.tenant ?? "";
     return message;
   },
 };
@@ -1339,12 +3095,479 @@ export const NeighboursResponse: MessageFns<NeighboursResponse> = {
   },
 };
 
+function createBasePathRequest(): PathRequest {
+  return { from: "", to: "", maxLength: 0, edgeKinds: [], tenant: "" };
+}
+
+export const PathRequest: MessageFns<PathRequest> = {
+  encode(message: PathRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.to !== "") {
+      writer.uint32(18).string(message.to);
+    }
+    if (message.maxLength !== 0) {
+      writer.uint32(24).int32(message.maxLength);
+    }
+    for (const v of message.edgeKinds) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(42).string(message.tenant);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxLength = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.edgeKinds.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PathRequest {
+    return {
+      from: isSet(object.from) ? globalThis.String(object.from) : "",
+      to: isSet(object.to) ? globalThis.String(object.to) : "",
+      maxLength: isSet(object.maxLength)
+        ? globalThis.Number(object.maxLength)
+        : isSet(object.max_length)
+        ? globalThis.Number(object.max_length)
+        : 0,
+      edgeKinds: globalThis.Array.isArray(object?.edgeKinds)
+        ? object.edgeKinds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.edge_kinds)
+        ? object.edge_kinds.map((e: any) => globalThis.String(e))
+        : [],
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+    };
+  },
+
+  toJSON(message: PathRequest): unknown {
+    const obj: any = {};
+    if (message.from !== "") {
+      obj.from = message.from;
+    }
+    if (message.to !== "") {
+      obj.to = message.to;
+    }
+    if (message.maxLength !== 0) {
+      obj.maxLength = Math.round(message.maxLength);
+    }
+    if (message.edgeKinds?.length) {
+      obj.edgeKinds = message.edgeKinds;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PathRequest>): PathRequest {
+    return PathRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PathRequest>): PathRequest {
+    const message = createBasePathRequest();
+    message.from = object.from ?? "";
+    message.to = object.to ?? "";
+    message.maxLength = object.maxLength ?? 0;
+    message.edgeKinds = object.edgeKinds?.map((e) => e) || [];
+    message.tenant = object.tenant ?? "";
+    return message;
+  },
+};
+
+function createBasePathResponse(): PathResponse {
+  return { nodes: [], edges: [] };
+}
+
+export const PathResponse: MessageFns<PathResponse> = {
+  encode(message: PathResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.nodes) {
+      Node.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.edges) {
+      Edge.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodes.push(Node.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.edges.push(Edge.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PathResponse {
+    return {
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => Node.fromJSON(e)) : [],
+      edges: globalThis.Array.isArray(object?.edges) ? object.edges.map((e: any) => Edge.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: PathResponse): unknown {
+    const obj: any = {};
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes.map((e) => Node.toJSON(e));
+    }
+    if (message.edges?.length) {
+      obj.edges = message.edges.map((e) => Edge.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PathResponse>): PathResponse {
+    return PathResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PathResponse>): PathResponse {
+    const message = createBasePathResponse();
+    message.nodes = object.nodes?.map((e) => Node.fromPartial(e)) || [];
+    message.edges = object.edges?.map((e) => Edge.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSubgraphRequest(): SubgraphRequest {
+  return { slugs: [], depth: 0, edgeKinds: [], limit: 0, tenant: "" };
+}
+
+export const SubgraphRequest: MessageFns<SubgraphRequest> = {
+  encode(message: SubgraphRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.slugs) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.depth !== 0) {
+      writer.uint32(16).int32(message.depth);
+    }
+    for (const v of message.edgeKinds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(32).int32(message.limit);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(42).string(message.tenant);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubgraphRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubgraphRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.slugs.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.depth = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.edgeKinds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SubgraphRequest {
+    return {
+      slugs: globalThis.Array.isArray(object?.slugs) ? object.slugs.map((e: any) => globalThis.String(e)) : [],
+      depth: isSet(object.depth) ? globalThis.Number(object.depth) : 0,
+      edgeKinds: globalThis.Array.isArray(object?.edgeKinds)
+        ? object.edgeKinds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.edge_kinds)
+        ? object.edge_kinds.map((e: any) => globalThis.String(e))
+        : [],
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+    };
+  },
+
+  toJSON(message: SubgraphRequest): unknown {
+    const obj: any = {};
+    if (message.slugs?.length) {
+      obj.slugs = message.slugs;
+    }
+    if (message.depth !== 0) {
+      obj.depth = Math.round(message.depth);
+    }
+    if (message.edgeKinds?.length) {
+      obj.edgeKinds = message.edgeKinds;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SubgraphRequest>): SubgraphRequest {
+    return SubgraphRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubgraphRequest>): SubgraphRequest {
+    const message = createBaseSubgraphRequest();
+    message.slugs = object.slugs?.map((e) => e) || [];
+    message.depth = object.depth ?? 0;
+    message.edgeKinds = object.edgeKinds?.map((e) => e) || [];
+    message.limit = object.limit ?? 0;
+    message.tenant = object.tenant ?? "";
+    return message;
+  },
+};
+
+function createBaseSubgraphResponse(): SubgraphResponse {
+  return { nodes: [], edges: [], truncated: false };
+}
+
+export const SubgraphResponse: MessageFns<SubgraphResponse> = {
+  encode(message: SubgraphResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.nodes) {
+      Node.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.edges) {
+      Edge.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(24).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubgraphResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubgraphResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodes.push(Node.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.edges.push(Edge.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SubgraphResponse {
+    return {
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => Node.fromJSON(e)) : [],
+      edges: globalThis.Array.isArray(object?.edges) ? object.edges.map((e: any) => Edge.fromJSON(e)) : [],
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+    };
+  },
+
+  toJSON(message: SubgraphResponse): unknown {
+    const obj: any = {};
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes.map((e) => Node.toJSON(e));
+    }
+    if (message.edges?.length) {
+      obj.edges = message.edges.map((e) => Edge.toJSON(e));
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SubgraphResponse>): SubgraphResponse {
+    return SubgraphResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubgraphResponse>): SubgraphResponse {
+    const message = createBaseSubgraphResponse();
+    message.nodes = object.nodes?.map((e) => Node.fromPartial(e)) || [];
+    message.edges = object.edges?.map((e) => Edge.fromPartial(e)) || [];
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
 function createBaseStatsRequest(): StatsRequest {
-  return {};
+  return { tenant: "" };
 }
 
 export const StatsRequest: MessageFns<StatsRequest> = {
-  encode(_: StatsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: StatsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
     return writer;
   },
 
@@ -1361,6 +3584,14 @@ export const StatsRequest: MessageFns<StatsRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1373,20 +3604,24 @@ export const StatsRequest: MessageFns<StatsRequest> = {
     }
   },
 
-  fromJSON(_: any): StatsRequest {
-    return {};
+  fromJSON(object: any): StatsRequest {
+    return { tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "" };
   },
 
-  toJSON(_: StatsRequest): unknown {
+  toJSON(message: StatsRequest): unknown {
     const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<StatsRequest>): StatsRequest {
     return StatsRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<StatsRequest>): StatsRequest {
+  fromPartial(object: DeepPartial<StatsRequest>): StatsRequest {
     const message = createBaseStatsRequest();
+    message.tenant = object.tenant ?? "";
     return message;
   },
 };
@@ -1477,7 +3712,7 @@ export const KindCount: MessageFns<KindCount> = {
 };
 
 function createBaseStatsResponse(): StatsResponse {
-  return { nodes: 0, edges: 0, byKind: [] };
+  return { nodes: 0, edges: 0, byKind: [], edgesByKind: [], version: "", privateNodes: 0, semantic: false };
 }
 
 export const StatsResponse: MessageFns<StatsResponse> = {
@@ -1490,6 +3725,18 @@ export const StatsResponse: MessageFns<StatsResponse> = {
     }
     for (const v of message.byKind) {
       KindCount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.edgesByKind) {
+      KindCount.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.version !== "") {
+      writer.uint32(42).string(message.version);
+    }
+    if (message.privateNodes !== 0) {
+      writer.uint32(48).int32(message.privateNodes);
+    }
+    if (message.semantic !== false) {
+      writer.uint32(56).bool(message.semantic);
     }
     return writer;
   },
@@ -1531,6 +3778,38 @@ export const StatsResponse: MessageFns<StatsResponse> = {
             message.byKind.push(KindCount.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.edgesByKind.push(KindCount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.privateNodes = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.semantic = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1552,6 +3831,18 @@ export const StatsResponse: MessageFns<StatsResponse> = {
         : globalThis.Array.isArray(object?.by_kind)
         ? object.by_kind.map((e: any) => KindCount.fromJSON(e))
         : [],
+      edgesByKind: globalThis.Array.isArray(object?.edgesByKind)
+        ? object.edgesByKind.map((e: any) => KindCount.fromJSON(e))
+        : globalThis.Array.isArray(object?.edges_by_kind)
+        ? object.edges_by_kind.map((e: any) => KindCount.fromJSON(e))
+        : [],
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      privateNodes: isSet(object.privateNodes)
+        ? globalThis.Number(object.privateNodes)
+        : isSet(object.private_nodes)
+        ? globalThis.Number(object.private_nodes)
+        : 0,
+      semantic: isSet(object.semantic) ? globalThis.Boolean(object.semantic) : false,
     };
   },
 
@@ -1566,6 +3857,18 @@ export const StatsResponse: MessageFns<StatsResponse> = {
     if (message.byKind?.length) {
       obj.byKind = message.byKind.map((e) => KindCount.toJSON(e));
     }
+    if (message.edgesByKind?.length) {
+      obj.edgesByKind = message.edgesByKind.map((e) => KindCount.toJSON(e));
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.privateNodes !== 0) {
+      obj.privateNodes = Math.round(message.privateNodes);
+    }
+    if (message.semantic !== false) {
+      obj.semantic = message.semantic;
+    }
     return obj;
   },
 
@@ -1577,16 +3880,23 @@ export const StatsResponse: MessageFns<StatsResponse> = {
     message.nodes = object.nodes ?? 0;
     message.edges = object.edges ?? 0;
     message.byKind = object.byKind?.map((e) => KindCount.fromPartial(e)) || [];
+    message.edgesByKind = object.edgesByKind?.map((e) => KindCount.fromPartial(e)) || [];
+    message.version = object.version ?? "";
+    message.privateNodes = object.privateNodes ?? 0;
+    message.semantic = object.semantic ?? false;
     return message;
   },
 };
 
 function createBaseCoverageRequest(): CoverageRequest {
-  return {};
+  return { tenant: "" };
 }
 
 export const CoverageRequest: MessageFns<CoverageRequest> = {
-  encode(_: CoverageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: CoverageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
     return writer;
   },
 
@@ -1603,6 +3913,14 @@ export const CoverageRequest: MessageFns<CoverageRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1615,20 +3933,24 @@ export const CoverageRequest: MessageFns<CoverageRequest> = {
     }
   },
 
-  fromJSON(_: any): CoverageRequest {
-    return {};
+  fromJSON(object: any): CoverageRequest {
+    return { tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "" };
   },
 
-  toJSON(_: CoverageRequest): unknown {
+  toJSON(message: CoverageRequest): unknown {
     const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<CoverageRequest>): CoverageRequest {
     return CoverageRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<CoverageRequest>): CoverageRequest {
+  fromPartial(object: DeepPartial<CoverageRequest>): CoverageRequest {
     const message = createBaseCoverageRequest();
+    message.tenant = object.tenant ?? "";
     return message;
   },
 };
@@ -1819,6 +4141,829 @@ export const CoverageResponse: MessageFns<CoverageResponse> = {
     const message = createBaseCoverageResponse();
     message.covered = object.covered?.map((e) => CoverageEntry.fromPartial(e)) || [];
     message.missing = object.missing?.map((e) => CoverageEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseInsightRequest(): InsightRequest {
+  return { name: "", tenant: "" };
+}
+
+export const InsightRequest: MessageFns<InsightRequest> = {
+  encode(message: InsightRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InsightRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInsightRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InsightRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+    };
+  },
+
+  toJSON(message: InsightRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InsightRequest>): InsightRequest {
+    return InsightRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InsightRequest>): InsightRequest {
+    const message = createBaseInsightRequest();
+    message.name = object.name ?? "";
+    message.tenant = object.tenant ?? "";
+    return message;
+  },
+};
+
+function createBaseInsightColumn(): InsightColumn {
+  return { key: "", label: undefined, type: "" };
+}
+
+export const InsightColumn: MessageFns<InsightColumn> = {
+  encode(message: InsightColumn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.label !== undefined) {
+      Localized.encode(message.label, writer.uint32(18).fork()).join();
+    }
+    if (message.type !== "") {
+      writer.uint32(26).string(message.type);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InsightColumn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInsightColumn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.label = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InsightColumn {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      label: isSet(object.label) ? Localized.fromJSON(object.label) : undefined,
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+    };
+  },
+
+  toJSON(message: InsightColumn): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.label !== undefined) {
+      obj.label = Localized.toJSON(message.label);
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InsightColumn>): InsightColumn {
+    return InsightColumn.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InsightColumn>): InsightColumn {
+    const message = createBaseInsightColumn();
+    message.key = object.key ?? "";
+    message.label = (object.label !== undefined && object.label !== null)
+      ? Localized.fromPartial(object.label)
+      : undefined;
+    message.type = object.type ?? "";
+    return message;
+  },
+};
+
+function createBaseInsightCell(): InsightCell {
+  return { value: undefined };
+}
+
+export const InsightCell: MessageFns<InsightCell> = {
+  encode(message: InsightCell, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.value?.$case) {
+      case "number":
+        writer.uint32(9).double(message.value.value);
+        break;
+      case "text":
+        Localized.encode(message.value.value, writer.uint32(18).fork()).join();
+        break;
+      case "node":
+        writer.uint32(26).string(message.value.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InsightCell {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInsightCell();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.value = { $case: "number", value: reader.double() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = { $case: "text", value: Localized.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.value = { $case: "node", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InsightCell {
+    return {
+      value: isSet(object.number)
+        ? { $case: "number", value: globalThis.Number(object.number) }
+        : isSet(object.text)
+        ? { $case: "text", value: Localized.fromJSON(object.text) }
+        : isSet(object.node)
+        ? { $case: "node", value: globalThis.String(object.node) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: InsightCell): unknown {
+    const obj: any = {};
+    if (message.value?.$case === "number") {
+      obj.number = floatToJson(message.value.value);
+    } else if (message.value?.$case === "text") {
+      obj.text = Localized.toJSON(message.value.value);
+    } else if (message.value?.$case === "node") {
+      obj.node = message.value.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InsightCell>): InsightCell {
+    return InsightCell.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InsightCell>): InsightCell {
+    const message = createBaseInsightCell();
+    switch (object.value?.$case) {
+      case "number": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "number", value: object.value.value };
+        }
+        break;
+      }
+      case "text": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "text", value: Localized.fromPartial(object.value.value) };
+        }
+        break;
+      }
+      case "node": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "node", value: object.value.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseInsightRow(): InsightRow {
+  return { cells: [] };
+}
+
+export const InsightRow: MessageFns<InsightRow> = {
+  encode(message: InsightRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.cells) {
+      InsightCell.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InsightRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInsightRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cells.push(InsightCell.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InsightRow {
+    return {
+      cells: globalThis.Array.isArray(object?.cells) ? object.cells.map((e: any) => InsightCell.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: InsightRow): unknown {
+    const obj: any = {};
+    if (message.cells?.length) {
+      obj.cells = message.cells.map((e) => InsightCell.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InsightRow>): InsightRow {
+    return InsightRow.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InsightRow>): InsightRow {
+    const message = createBaseInsightRow();
+    message.cells = object.cells?.map((e) => InsightCell.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseInsightInfo(): InsightInfo {
+  return { name: "", title: undefined, about: undefined, chart: "" };
+}
+
+export const InsightInfo: MessageFns<InsightInfo> = {
+  encode(message: InsightInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.title !== undefined) {
+      Localized.encode(message.title, writer.uint32(18).fork()).join();
+    }
+    if (message.about !== undefined) {
+      Localized.encode(message.about, writer.uint32(26).fork()).join();
+    }
+    if (message.chart !== "") {
+      writer.uint32(34).string(message.chart);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InsightInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInsightInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.about = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.chart = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InsightInfo {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      title: isSet(object.title) ? Localized.fromJSON(object.title) : undefined,
+      about: isSet(object.about) ? Localized.fromJSON(object.about) : undefined,
+      chart: isSet(object.chart) ? globalThis.String(object.chart) : "",
+    };
+  },
+
+  toJSON(message: InsightInfo): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.title !== undefined) {
+      obj.title = Localized.toJSON(message.title);
+    }
+    if (message.about !== undefined) {
+      obj.about = Localized.toJSON(message.about);
+    }
+    if (message.chart !== "") {
+      obj.chart = message.chart;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InsightInfo>): InsightInfo {
+    return InsightInfo.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InsightInfo>): InsightInfo {
+    const message = createBaseInsightInfo();
+    message.name = object.name ?? "";
+    message.title = (object.title !== undefined && object.title !== null)
+      ? Localized.fromPartial(object.title)
+      : undefined;
+    message.about = (object.about !== undefined && object.about !== null)
+      ? Localized.fromPartial(object.about)
+      : undefined;
+    message.chart = object.chart ?? "";
+    return message;
+  },
+};
+
+function createBaseInsightResponse(): InsightResponse {
+  return { available: [], info: undefined, columns: [], rows: [], sources: [] };
+}
+
+export const InsightResponse: MessageFns<InsightResponse> = {
+  encode(message: InsightResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.available) {
+      InsightInfo.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.info !== undefined) {
+      InsightInfo.encode(message.info, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.columns) {
+      InsightColumn.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.rows) {
+      InsightRow.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.sources) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InsightResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInsightResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.available.push(InsightInfo.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.info = InsightInfo.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.columns.push(InsightColumn.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rows.push(InsightRow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sources.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InsightResponse {
+    return {
+      available: globalThis.Array.isArray(object?.available)
+        ? object.available.map((e: any) => InsightInfo.fromJSON(e))
+        : [],
+      info: isSet(object.info) ? InsightInfo.fromJSON(object.info) : undefined,
+      columns: globalThis.Array.isArray(object?.columns)
+        ? object.columns.map((e: any) => InsightColumn.fromJSON(e))
+        : [],
+      rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => InsightRow.fromJSON(e)) : [],
+      sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: InsightResponse): unknown {
+    const obj: any = {};
+    if (message.available?.length) {
+      obj.available = message.available.map((e) => InsightInfo.toJSON(e));
+    }
+    if (message.info !== undefined) {
+      obj.info = InsightInfo.toJSON(message.info);
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns.map((e) => InsightColumn.toJSON(e));
+    }
+    if (message.rows?.length) {
+      obj.rows = message.rows.map((e) => InsightRow.toJSON(e));
+    }
+    if (message.sources?.length) {
+      obj.sources = message.sources;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InsightResponse>): InsightResponse {
+    return InsightResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InsightResponse>): InsightResponse {
+    const message = createBaseInsightResponse();
+    message.available = object.available?.map((e) => InsightInfo.fromPartial(e)) || [];
+    message.info = (object.info !== undefined && object.info !== null)
+      ? InsightInfo.fromPartial(object.info)
+      : undefined;
+    message.columns = object.columns?.map((e) => InsightColumn.fromPartial(e)) || [];
+    message.rows = object.rows?.map((e) => InsightRow.fromPartial(e)) || [];
+    message.sources = object.sources?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseWatchRequest(): WatchRequest {
+  return { tenant: "" };
+}
+
+export const WatchRequest: MessageFns<WatchRequest> = {
+  encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchRequest {
+    return { tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "" };
+  },
+
+  toJSON(message: WatchRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchRequest>): WatchRequest {
+    return WatchRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchRequest>): WatchRequest {
+    const message = createBaseWatchRequest();
+    message.tenant = object.tenant ?? "";
+    return message;
+  },
+};
+
+function createBaseChange(): Change {
+  return { version: "", added: [], changed: [], removed: [] };
+}
+
+export const Change: MessageFns<Change> = {
+  encode(message: Change, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    for (const v of message.added) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.changed) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.removed) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Change {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.added.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.changed.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.removed.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Change {
+    return {
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      added: globalThis.Array.isArray(object?.added) ? object.added.map((e: any) => globalThis.String(e)) : [],
+      changed: globalThis.Array.isArray(object?.changed) ? object.changed.map((e: any) => globalThis.String(e)) : [],
+      removed: globalThis.Array.isArray(object?.removed) ? object.removed.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: Change): unknown {
+    const obj: any = {};
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.added?.length) {
+      obj.added = message.added;
+    }
+    if (message.changed?.length) {
+      obj.changed = message.changed;
+    }
+    if (message.removed?.length) {
+      obj.removed = message.removed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Change>): Change {
+    return Change.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Change>): Change {
+    const message = createBaseChange();
+    message.version = object.version ?? "";
+    message.added = object.added?.map((e) => e) || [];
+    message.changed = object.changed?.map((e) => e) || [];
+    message.removed = object.removed?.map((e) => e) || [];
     return message;
   },
 };
@@ -2115,6 +5260,2144 @@ export const Recipe: MessageFns<Recipe> = {
   },
 };
 
+function createBaseExportRequest(): ExportRequest {
+  return { format: "", tenant: "", privateOnly: false };
+}
+
+export const ExportRequest: MessageFns<ExportRequest> = {
+  encode(message: ExportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.format !== "") {
+      writer.uint32(10).string(message.format);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    if (message.privateOnly !== false) {
+      writer.uint32(24).bool(message.privateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.format = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.privateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportRequest {
+    return {
+      format: isSet(object.format) ? globalThis.String(object.format) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      privateOnly: isSet(object.privateOnly)
+        ? globalThis.Boolean(object.privateOnly)
+        : isSet(object.private_only)
+        ? globalThis.Boolean(object.private_only)
+        : false,
+    };
+  },
+
+  toJSON(message: ExportRequest): unknown {
+    const obj: any = {};
+    if (message.format !== "") {
+      obj.format = message.format;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.privateOnly !== false) {
+      obj.privateOnly = message.privateOnly;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportRequest>): ExportRequest {
+    return ExportRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportRequest>): ExportRequest {
+    const message = createBaseExportRequest();
+    message.format = object.format ?? "";
+    message.tenant = object.tenant ?? "";
+    message.privateOnly = object.privateOnly ?? false;
+    return message;
+  },
+};
+
+function createBasePiece(): Piece {
+  return { data: Buffer.alloc(0), contentType: "", filename: "" };
+}
+
+export const Piece: MessageFns<Piece> = {
+  encode(message: Piece, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(18).string(message.contentType);
+    }
+    if (message.filename !== "") {
+      writer.uint32(26).string(message.filename);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Piece {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePiece();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filename = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Piece {
+    return {
+      data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0),
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      filename: isSet(object.filename) ? globalThis.String(object.filename) : "",
+    };
+  },
+
+  toJSON(message: Piece): unknown {
+    const obj: any = {};
+    if (message.data.length !== 0) {
+      obj.data = base64FromBytes(message.data);
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.filename !== "") {
+      obj.filename = message.filename;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Piece>): Piece {
+    return Piece.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Piece>): Piece {
+    const message = createBasePiece();
+    message.data = object.data ?? Buffer.alloc(0);
+    message.contentType = object.contentType ?? "";
+    message.filename = object.filename ?? "";
+    return message;
+  },
+};
+
+function createBaseImportRequest(): ImportRequest {
+  return {
+    tenant: "",
+    actor: "",
+    format: "",
+    filename: "",
+    content: Buffer.alloc(0),
+    merge: false,
+    dryRun: false,
+    note: "",
+  };
+}
+
+export const ImportRequest: MessageFns<ImportRequest> = {
+  encode(message: ImportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.format !== "") {
+      writer.uint32(26).string(message.format);
+    }
+    if (message.filename !== "") {
+      writer.uint32(34).string(message.filename);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(42).bytes(message.content);
+    }
+    if (message.merge !== false) {
+      writer.uint32(48).bool(message.merge);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(56).bool(message.dryRun);
+    }
+    if (message.note !== "") {
+      writer.uint32(66).string(message.note);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.format = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.filename = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.merge = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportRequest {
+    return {
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      format: isSet(object.format) ? globalThis.String(object.format) : "",
+      filename: isSet(object.filename) ? globalThis.String(object.filename) : "",
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+      merge: isSet(object.merge) ? globalThis.Boolean(object.merge) : false,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
+    };
+  },
+
+  toJSON(message: ImportRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.format !== "") {
+      obj.format = message.format;
+    }
+    if (message.filename !== "") {
+      obj.filename = message.filename;
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    if (message.merge !== false) {
+      obj.merge = message.merge;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportRequest>): ImportRequest {
+    return ImportRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportRequest>): ImportRequest {
+    const message = createBaseImportRequest();
+    message.tenant = object.tenant ?? "";
+    message.actor = object.actor ?? "";
+    message.format = object.format ?? "";
+    message.filename = object.filename ?? "";
+    message.content = object.content ?? Buffer.alloc(0);
+    message.merge = object.merge ?? false;
+    message.dryRun = object.dryRun ?? false;
+    message.note = object.note ?? "";
+    return message;
+  },
+};
+
+function createBaseImportResponse(): ImportResponse {
+  return { version: undefined, added: [], changed: [], removed: [] };
+}
+
+export const ImportResponse: MessageFns<ImportResponse> = {
+  encode(message: ImportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      Version.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.added) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.changed) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.removed) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = Version.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.added.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.changed.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.removed.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportResponse {
+    return {
+      version: isSet(object.version) ? Version.fromJSON(object.version) : undefined,
+      added: globalThis.Array.isArray(object?.added) ? object.added.map((e: any) => globalThis.String(e)) : [],
+      changed: globalThis.Array.isArray(object?.changed) ? object.changed.map((e: any) => globalThis.String(e)) : [],
+      removed: globalThis.Array.isArray(object?.removed) ? object.removed.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ImportResponse): unknown {
+    const obj: any = {};
+    if (message.version !== undefined) {
+      obj.version = Version.toJSON(message.version);
+    }
+    if (message.added?.length) {
+      obj.added = message.added;
+    }
+    if (message.changed?.length) {
+      obj.changed = message.changed;
+    }
+    if (message.removed?.length) {
+      obj.removed = message.removed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImportResponse>): ImportResponse {
+    return ImportResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportResponse>): ImportResponse {
+    const message = createBaseImportResponse();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? Version.fromPartial(object.version)
+      : undefined;
+    message.added = object.added?.map((e) => e) || [];
+    message.changed = object.changed?.map((e) => e) || [];
+    message.removed = object.removed?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseVersion(): Version {
+  return { number: 0, createdAt: "", actor: "", note: "", entries: 0, added: 0, changed: 0, removed: 0, hash: "" };
+}
+
+export const Version: MessageFns<Version> = {
+  encode(message: Version, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).int32(message.number);
+    }
+    if (message.createdAt !== "") {
+      writer.uint32(18).string(message.createdAt);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.note !== "") {
+      writer.uint32(34).string(message.note);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(40).int32(message.entries);
+    }
+    if (message.added !== 0) {
+      writer.uint32(48).int32(message.added);
+    }
+    if (message.changed !== 0) {
+      writer.uint32(56).int32(message.changed);
+    }
+    if (message.removed !== 0) {
+      writer.uint32(64).int32(message.removed);
+    }
+    if (message.hash !== "") {
+      writer.uint32(74).string(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Version {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVersion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.createdAt = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.note = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.entries = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.added = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.changed = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.removed = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Version {
+    return {
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+      createdAt: isSet(object.createdAt)
+        ? globalThis.String(object.createdAt)
+        : isSet(object.created_at)
+        ? globalThis.String(object.created_at)
+        : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      note: isSet(object.note) ? globalThis.String(object.note) : "",
+      entries: isSet(object.entries) ? globalThis.Number(object.entries) : 0,
+      added: isSet(object.added) ? globalThis.Number(object.added) : 0,
+      changed: isSet(object.changed) ? globalThis.Number(object.changed) : 0,
+      removed: isSet(object.removed) ? globalThis.Number(object.removed) : 0,
+      hash: isSet(object.hash) ? globalThis.String(object.hash) : "",
+    };
+  },
+
+  toJSON(message: Version): unknown {
+    const obj: any = {};
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    if (message.createdAt !== "") {
+      obj.createdAt = message.createdAt;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.note !== "") {
+      obj.note = message.note;
+    }
+    if (message.entries !== 0) {
+      obj.entries = Math.round(message.entries);
+    }
+    if (message.added !== 0) {
+      obj.added = Math.round(message.added);
+    }
+    if (message.changed !== 0) {
+      obj.changed = Math.round(message.changed);
+    }
+    if (message.removed !== 0) {
+      obj.removed = Math.round(message.removed);
+    }
+    if (message.hash !== "") {
+      obj.hash = message.hash;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Version>): Version {
+    return Version.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Version>): Version {
+    const message = createBaseVersion();
+    message.number = object.number ?? 0;
+    message.createdAt = object.createdAt ?? "";
+    message.actor = object.actor ?? "";
+    message.note = object.note ?? "";
+    message.entries = object.entries ?? 0;
+    message.added = object.added ?? 0;
+    message.changed = object.changed ?? 0;
+    message.removed = object.removed ?? 0;
+    message.hash = object.hash ?? "";
+    return message;
+  },
+};
+
+function createBaseListVersionsRequest(): ListVersionsRequest {
+  return { tenant: "", before: 0, limit: 0 };
+}
+
+export const ListVersionsRequest: MessageFns<ListVersionsRequest> = {
+  encode(message: ListVersionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    if (message.before !== 0) {
+      writer.uint32(16).int32(message.before);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVersionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVersionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.before = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListVersionsRequest {
+    return {
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      before: isSet(object.before) ? globalThis.Number(object.before) : 0,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+    };
+  },
+
+  toJSON(message: ListVersionsRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.before !== 0) {
+      obj.before = Math.round(message.before);
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListVersionsRequest>): ListVersionsRequest {
+    return ListVersionsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListVersionsRequest>): ListVersionsRequest {
+    const message = createBaseListVersionsRequest();
+    message.tenant = object.tenant ?? "";
+    message.before = object.before ?? 0;
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListVersionsResponse(): ListVersionsResponse {
+  return { versions: [], hasMore: false };
+}
+
+export const ListVersionsResponse: MessageFns<ListVersionsResponse> = {
+  encode(message: ListVersionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.versions) {
+      Version.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.hasMore !== false) {
+      writer.uint32(16).bool(message.hasMore);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVersionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVersionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.versions.push(Version.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.hasMore = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListVersionsResponse {
+    return {
+      versions: globalThis.Array.isArray(object?.versions) ? object.versions.map((e: any) => Version.fromJSON(e)) : [],
+      hasMore: isSet(object.hasMore)
+        ? globalThis.Boolean(object.hasMore)
+        : isSet(object.has_more)
+        ? globalThis.Boolean(object.has_more)
+        : false,
+    };
+  },
+
+  toJSON(message: ListVersionsResponse): unknown {
+    const obj: any = {};
+    if (message.versions?.length) {
+      obj.versions = message.versions.map((e) => Version.toJSON(e));
+    }
+    if (message.hasMore !== false) {
+      obj.hasMore = message.hasMore;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListVersionsResponse>): ListVersionsResponse {
+    return ListVersionsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListVersionsResponse>): ListVersionsResponse {
+    const message = createBaseListVersionsResponse();
+    message.versions = object.versions?.map((e) => Version.fromPartial(e)) || [];
+    message.hasMore = object.hasMore ?? false;
+    return message;
+  },
+};
+
+function createBaseDiffRequest(): DiffRequest {
+  return { tenant: "", from: 0, to: 0 };
+}
+
+export const DiffRequest: MessageFns<DiffRequest> = {
+  encode(message: DiffRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    if (message.from !== 0) {
+      writer.uint32(16).int32(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(24).int32(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.from = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.to = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffRequest {
+    return {
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      from: isSet(object.from) ? globalThis.Number(object.from) : 0,
+      to: isSet(object.to) ? globalThis.Number(object.to) : 0,
+    };
+  },
+
+  toJSON(message: DiffRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.from !== 0) {
+      obj.from = Math.round(message.from);
+    }
+    if (message.to !== 0) {
+      obj.to = Math.round(message.to);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiffRequest>): DiffRequest {
+    return DiffRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiffRequest>): DiffRequest {
+    const message = createBaseDiffRequest();
+    message.tenant = object.tenant ?? "";
+    message.from = object.from ?? 0;
+    message.to = object.to ?? 0;
+    return message;
+  },
+};
+
+function createBaseFieldChange(): FieldChange {
+  return { field: "", before: "", after: "" };
+}
+
+export const FieldChange: MessageFns<FieldChange> = {
+  encode(message: FieldChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.field !== "") {
+      writer.uint32(10).string(message.field);
+    }
+    if (message.before !== "") {
+      writer.uint32(18).string(message.before);
+    }
+    if (message.after !== "") {
+      writer.uint32(26).string(message.after);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FieldChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFieldChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FieldChange {
+    return {
+      field: isSet(object.field) ? globalThis.String(object.field) : "",
+      before: isSet(object.before) ? globalThis.String(object.before) : "",
+      after: isSet(object.after) ? globalThis.String(object.after) : "",
+    };
+  },
+
+  toJSON(message: FieldChange): unknown {
+    const obj: any = {};
+    if (message.field !== "") {
+      obj.field = message.field;
+    }
+    if (message.before !== "") {
+      obj.before = message.before;
+    }
+    if (message.after !== "") {
+      obj.after = message.after;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FieldChange>): FieldChange {
+    return FieldChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FieldChange>): FieldChange {
+    const message = createBaseFieldChange();
+    message.field = object.field ?? "";
+    message.before = object.before ?? "";
+    message.after = object.after ?? "";
+    return message;
+  },
+};
+
+function createBaseEntryChange(): EntryChange {
+  return { slug: "", change: "", fields: [] };
+}
+
+export const EntryChange: MessageFns<EntryChange> = {
+  encode(message: EntryChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slug !== "") {
+      writer.uint32(10).string(message.slug);
+    }
+    if (message.change !== "") {
+      writer.uint32(18).string(message.change);
+    }
+    for (const v of message.fields) {
+      FieldChange.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EntryChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEntryChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.change = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fields.push(FieldChange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EntryChange {
+    return {
+      slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
+      change: isSet(object.change) ? globalThis.String(object.change) : "",
+      fields: globalThis.Array.isArray(object?.fields) ? object.fields.map((e: any) => FieldChange.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EntryChange): unknown {
+    const obj: any = {};
+    if (message.slug !== "") {
+      obj.slug = message.slug;
+    }
+    if (message.change !== "") {
+      obj.change = message.change;
+    }
+    if (message.fields?.length) {
+      obj.fields = message.fields.map((e) => FieldChange.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EntryChange>): EntryChange {
+    return EntryChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EntryChange>): EntryChange {
+    const message = createBaseEntryChange();
+    message.slug = object.slug ?? "";
+    message.change = object.change ?? "";
+    message.fields = object.fields?.map((e) => FieldChange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDiffResponse(): DiffResponse {
+  return { changes: [] };
+}
+
+export const DiffResponse: MessageFns<DiffResponse> = {
+  encode(message: DiffResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.changes) {
+      EntryChange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiffResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiffResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changes.push(EntryChange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiffResponse {
+    return {
+      changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => EntryChange.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: DiffResponse): unknown {
+    const obj: any = {};
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => EntryChange.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DiffResponse>): DiffResponse {
+    return DiffResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiffResponse>): DiffResponse {
+    const message = createBaseDiffResponse();
+    message.changes = object.changes?.map((e) => EntryChange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRevertRequest(): RevertRequest {
+  return { tenant: "", actor: "", number: 0 };
+}
+
+export const RevertRequest: MessageFns<RevertRequest> = {
+  encode(message: RevertRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.number !== 0) {
+      writer.uint32(24).int32(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevertRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevertRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.number = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevertRequest {
+    return {
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+    };
+  },
+
+  toJSON(message: RevertRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RevertRequest>): RevertRequest {
+    return RevertRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevertRequest>): RevertRequest {
+    const message = createBaseRevertRequest();
+    message.tenant = object.tenant ?? "";
+    message.actor = object.actor ?? "";
+    message.number = object.number ?? 0;
+    return message;
+  },
+};
+
+function createBaseSuggestion(): Suggestion {
+  return {
+    id: "",
+    state: "",
+    entryJson: "",
+    slug: "",
+    comment: "",
+    actor: "",
+    createdAt: "",
+    decidedBy: "",
+    decidedAt: "",
+    reason: "",
+    version: 0,
+  };
+}
+
+export const Suggestion: MessageFns<Suggestion> = {
+  encode(message: Suggestion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.entryJson !== "") {
+      writer.uint32(26).string(message.entryJson);
+    }
+    if (message.slug !== "") {
+      writer.uint32(34).string(message.slug);
+    }
+    if (message.comment !== "") {
+      writer.uint32(42).string(message.comment);
+    }
+    if (message.actor !== "") {
+      writer.uint32(50).string(message.actor);
+    }
+    if (message.createdAt !== "") {
+      writer.uint32(58).string(message.createdAt);
+    }
+    if (message.decidedBy !== "") {
+      writer.uint32(66).string(message.decidedBy);
+    }
+    if (message.decidedAt !== "") {
+      writer.uint32(74).string(message.decidedAt);
+    }
+    if (message.reason !== "") {
+      writer.uint32(82).string(message.reason);
+    }
+    if (message.version !== 0) {
+      writer.uint32(88).int32(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Suggestion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSuggestion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.entryJson = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.comment = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.createdAt = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.decidedBy = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.decidedAt = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Suggestion {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      entryJson: isSet(object.entryJson)
+        ? globalThis.String(object.entryJson)
+        : isSet(object.entry_json)
+        ? globalThis.String(object.entry_json)
+        : "",
+      slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
+      comment: isSet(object.comment) ? globalThis.String(object.comment) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      createdAt: isSet(object.createdAt)
+        ? globalThis.String(object.createdAt)
+        : isSet(object.created_at)
+        ? globalThis.String(object.created_at)
+        : "",
+      decidedBy: isSet(object.decidedBy)
+        ? globalThis.String(object.decidedBy)
+        : isSet(object.decided_by)
+        ? globalThis.String(object.decided_by)
+        : "",
+      decidedAt: isSet(object.decidedAt)
+        ? globalThis.String(object.decidedAt)
+        : isSet(object.decided_at)
+        ? globalThis.String(object.decided_at)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+    };
+  },
+
+  toJSON(message: Suggestion): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.entryJson !== "") {
+      obj.entryJson = message.entryJson;
+    }
+    if (message.slug !== "") {
+      obj.slug = message.slug;
+    }
+    if (message.comment !== "") {
+      obj.comment = message.comment;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.createdAt !== "") {
+      obj.createdAt = message.createdAt;
+    }
+    if (message.decidedBy !== "") {
+      obj.decidedBy = message.decidedBy;
+    }
+    if (message.decidedAt !== "") {
+      obj.decidedAt = message.decidedAt;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Suggestion>): Suggestion {
+    return Suggestion.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Suggestion>): Suggestion {
+    const message = createBaseSuggestion();
+    message.id = object.id ?? "";
+    message.state = object.state ?? "";
+    message.entryJson = object.entryJson ?? "";
+    message.slug = object.slug ?? "";
+    message.comment = object.comment ?? "";
+    message.actor = object.actor ?? "";
+    message.createdAt = object.createdAt ?? "";
+    message.decidedBy = object.decidedBy ?? "";
+    message.decidedAt = object.decidedAt ?? "";
+    message.reason = object.reason ?? "";
+    message.version = object.version ?? 0;
+    return message;
+  },
+};
+
+function createBaseSuggestRequest(): SuggestRequest {
+  return { tenant: "", actor: "", entryJson: "", slug: "", comment: "" };
+}
+
+export const SuggestRequest: MessageFns<SuggestRequest> = {
+  encode(message: SuggestRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.entryJson !== "") {
+      writer.uint32(26).string(message.entryJson);
+    }
+    if (message.slug !== "") {
+      writer.uint32(34).string(message.slug);
+    }
+    if (message.comment !== "") {
+      writer.uint32(42).string(message.comment);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SuggestRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSuggestRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.entryJson = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.comment = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SuggestRequest {
+    return {
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      entryJson: isSet(object.entryJson)
+        ? globalThis.String(object.entryJson)
+        : isSet(object.entry_json)
+        ? globalThis.String(object.entry_json)
+        : "",
+      slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
+      comment: isSet(object.comment) ? globalThis.String(object.comment) : "",
+    };
+  },
+
+  toJSON(message: SuggestRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.entryJson !== "") {
+      obj.entryJson = message.entryJson;
+    }
+    if (message.slug !== "") {
+      obj.slug = message.slug;
+    }
+    if (message.comment !== "") {
+      obj.comment = message.comment;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SuggestRequest>): SuggestRequest {
+    return SuggestRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SuggestRequest>): SuggestRequest {
+    const message = createBaseSuggestRequest();
+    message.tenant = object.tenant ?? "";
+    message.actor = object.actor ?? "";
+    message.entryJson = object.entryJson ?? "";
+    message.slug = object.slug ?? "";
+    message.comment = object.comment ?? "";
+    return message;
+  },
+};
+
+function createBaseListSuggestionsRequest(): ListSuggestionsRequest {
+  return { tenant: "", state: "", after: "", limit: 0 };
+}
+
+export const ListSuggestionsRequest: MessageFns<ListSuggestionsRequest> = {
+  encode(message: ListSuggestionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.after !== "") {
+      writer.uint32(26).string(message.after);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(32).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSuggestionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSuggestionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSuggestionsRequest {
+    return {
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      after: isSet(object.after) ? globalThis.String(object.after) : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+    };
+  },
+
+  toJSON(message: ListSuggestionsRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.after !== "") {
+      obj.after = message.after;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSuggestionsRequest>): ListSuggestionsRequest {
+    return ListSuggestionsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSuggestionsRequest>): ListSuggestionsRequest {
+    const message = createBaseListSuggestionsRequest();
+    message.tenant = object.tenant ?? "";
+    message.state = object.state ?? "";
+    message.after = object.after ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListSuggestionsResponse(): ListSuggestionsResponse {
+  return { suggestions: [], next: "", hasMore: false };
+}
+
+export const ListSuggestionsResponse: MessageFns<ListSuggestionsResponse> = {
+  encode(message: ListSuggestionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.suggestions) {
+      Suggestion.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next !== "") {
+      writer.uint32(18).string(message.next);
+    }
+    if (message.hasMore !== false) {
+      writer.uint32(24).bool(message.hasMore);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSuggestionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSuggestionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.suggestions.push(Suggestion.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.hasMore = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSuggestionsResponse {
+    return {
+      suggestions: globalThis.Array.isArray(object?.suggestions)
+        ? object.suggestions.map((e: any) => Suggestion.fromJSON(e))
+        : [],
+      next: isSet(object.next) ? globalThis.String(object.next) : "",
+      hasMore: isSet(object.hasMore)
+        ? globalThis.Boolean(object.hasMore)
+        : isSet(object.has_more)
+        ? globalThis.Boolean(object.has_more)
+        : false,
+    };
+  },
+
+  toJSON(message: ListSuggestionsResponse): unknown {
+    const obj: any = {};
+    if (message.suggestions?.length) {
+      obj.suggestions = message.suggestions.map((e) => Suggestion.toJSON(e));
+    }
+    if (message.next !== "") {
+      obj.next = message.next;
+    }
+    if (message.hasMore !== false) {
+      obj.hasMore = message.hasMore;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSuggestionsResponse>): ListSuggestionsResponse {
+    return ListSuggestionsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSuggestionsResponse>): ListSuggestionsResponse {
+    const message = createBaseListSuggestionsResponse();
+    message.suggestions = object.suggestions?.map((e) => Suggestion.fromPartial(e)) || [];
+    message.next = object.next ?? "";
+    message.hasMore = object.hasMore ?? false;
+    return message;
+  },
+};
+
+function createBaseDecideRequest(): DecideRequest {
+  return { tenant: "", actor: "", id: "", approve: false, reason: "" };
+}
+
+export const DecideRequest: MessageFns<DecideRequest> = {
+  encode(message: DecideRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== "") {
+      writer.uint32(10).string(message.tenant);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.id !== "") {
+      writer.uint32(26).string(message.id);
+    }
+    if (message.approve !== false) {
+      writer.uint32(32).bool(message.approve);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DecideRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDecideRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.approve = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DecideRequest {
+    return {
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      approve: isSet(object.approve) ? globalThis.Boolean(object.approve) : false,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: DecideRequest): unknown {
+    const obj: any = {};
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.approve !== false) {
+      obj.approve = message.approve;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DecideRequest>): DecideRequest {
+    return DecideRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DecideRequest>): DecideRequest {
+    const message = createBaseDecideRequest();
+    message.tenant = object.tenant ?? "";
+    message.actor = object.actor ?? "";
+    message.id = object.id ?? "";
+    message.approve = object.approve ?? false;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
 export type CatalogServiceService = typeof CatalogServiceService;
 export const CatalogServiceService = {
   getNode: {
@@ -2126,6 +7409,7 @@ export const CatalogServiceService = {
     responseSerialize: (value: Node): Buffer => Buffer.from(Node.encode(value).finish()),
     responseDeserialize: (value: Buffer): Node => Node.decode(value),
   },
+  /** Entries that meet all conditions, in the order of their slugs. */
   listNodes: {
     path: "/strata.catalog.v1.CatalogService/ListNodes" as const,
     requestStream: false as const,
@@ -2154,6 +7438,26 @@ export const CatalogServiceService = {
     responseSerialize: (value: NeighboursResponse): Buffer => Buffer.from(NeighboursResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): NeighboursResponse => NeighboursResponse.decode(value),
   },
+  /** A shortest way along edges, in either direction. */
+  path: {
+    path: "/strata.catalog.v1.CatalogService/Path" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PathRequest): Buffer => Buffer.from(PathRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PathRequest => PathRequest.decode(value),
+    responseSerialize: (value: PathResponse): Buffer => Buffer.from(PathResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PathResponse => PathResponse.decode(value),
+  },
+  /** What lies within some edges of the given entries. */
+  subgraph: {
+    path: "/strata.catalog.v1.CatalogService/Subgraph" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SubgraphRequest): Buffer => Buffer.from(SubgraphRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SubgraphRequest => SubgraphRequest.decode(value),
+    responseSerialize: (value: SubgraphResponse): Buffer => Buffer.from(SubgraphResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SubgraphResponse => SubgraphResponse.decode(value),
+  },
   stats: {
     path: "/strata.catalog.v1.CatalogService/Stats" as const,
     requestStream: false as const,
@@ -2173,6 +7477,26 @@ export const CatalogServiceService = {
     responseSerialize: (value: CoverageResponse): Buffer => Buffer.from(CoverageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CoverageResponse => CoverageResponse.decode(value),
   },
+  /** An aggregation, ready for a chart. */
+  insight: {
+    path: "/strata.catalog.v1.CatalogService/Insight" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InsightRequest): Buffer => Buffer.from(InsightRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InsightRequest => InsightRequest.decode(value),
+    responseSerialize: (value: InsightResponse): Buffer => Buffer.from(InsightResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InsightResponse => InsightResponse.decode(value),
+  },
+  /** Says at once which version is served, and then every change. */
+  watch: {
+    path: "/strata.catalog.v1.CatalogService/Watch" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchRequest): Buffer => Buffer.from(WatchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchRequest => WatchRequest.decode(value),
+    responseSerialize: (value: Change): Buffer => Buffer.from(Change.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Change => Change.decode(value),
+  },
   listRecipes: {
     path: "/strata.catalog.v1.CatalogService/ListRecipes" as const,
     requestStream: false as const,
@@ -2191,19 +7515,121 @@ export const CatalogServiceService = {
     responseSerialize: (value: Recipe): Buffer => Buffer.from(Recipe.encode(value).finish()),
     responseDeserialize: (value: Buffer): Recipe => Recipe.decode(value),
   },
+  /** The whole map, or a tenant's overlay alone, in a format for other tools, in pieces. */
+  export: {
+    path: "/strata.catalog.v1.CatalogService/Export" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportRequest): Buffer => Buffer.from(ExportRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportRequest => ExportRequest.decode(value),
+    responseSerialize: (value: Piece): Buffer => Buffer.from(Piece.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Piece => Piece.decode(value),
+  },
+  /** Entries of the tenant's own from a file, all or none. */
+  importOverlay: {
+    path: "/strata.catalog.v1.CatalogService/ImportOverlay" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ImportRequest): Buffer => Buffer.from(ImportRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportRequest => ImportRequest.decode(value),
+    responseSerialize: (value: ImportResponse): Buffer => Buffer.from(ImportResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportResponse => ImportResponse.decode(value),
+  },
+  listVersions: {
+    path: "/strata.catalog.v1.CatalogService/ListVersions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListVersionsRequest): Buffer => Buffer.from(ListVersionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListVersionsRequest => ListVersionsRequest.decode(value),
+    responseSerialize: (value: ListVersionsResponse): Buffer =>
+      Buffer.from(ListVersionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListVersionsResponse => ListVersionsResponse.decode(value),
+  },
+  /** What changed between two versions. */
+  diffVersions: {
+    path: "/strata.catalog.v1.CatalogService/DiffVersions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DiffRequest): Buffer => Buffer.from(DiffRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DiffRequest => DiffRequest.decode(value),
+    responseSerialize: (value: DiffResponse): Buffer => Buffer.from(DiffResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DiffResponse => DiffResponse.decode(value),
+  },
+  /** Makes the overlay what it was at an earlier version, as a new version. */
+  revertOverlay: {
+    path: "/strata.catalog.v1.CatalogService/RevertOverlay" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevertRequest): Buffer => Buffer.from(RevertRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevertRequest => RevertRequest.decode(value),
+    responseSerialize: (value: Version): Buffer => Buffer.from(Version.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Version => Version.decode(value),
+  },
+  suggest: {
+    path: "/strata.catalog.v1.CatalogService/Suggest" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SuggestRequest): Buffer => Buffer.from(SuggestRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SuggestRequest => SuggestRequest.decode(value),
+    responseSerialize: (value: Suggestion): Buffer => Buffer.from(Suggestion.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Suggestion => Suggestion.decode(value),
+  },
+  listSuggestions: {
+    path: "/strata.catalog.v1.CatalogService/ListSuggestions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSuggestionsRequest): Buffer =>
+      Buffer.from(ListSuggestionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSuggestionsRequest => ListSuggestionsRequest.decode(value),
+    responseSerialize: (value: ListSuggestionsResponse): Buffer =>
+      Buffer.from(ListSuggestionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSuggestionsResponse => ListSuggestionsResponse.decode(value),
+  },
+  /** Approves a suggestion, which changes the overlay, or rejects it. */
+  decideSuggestion: {
+    path: "/strata.catalog.v1.CatalogService/DecideSuggestion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DecideRequest): Buffer => Buffer.from(DecideRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DecideRequest => DecideRequest.decode(value),
+    responseSerialize: (value: Suggestion): Buffer => Buffer.from(Suggestion.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Suggestion => Suggestion.decode(value),
+  },
 } as const;
 
 export interface CatalogServiceServer extends UntypedServiceImplementation {
   getNode: handleUnaryCall<GetNodeRequest, Node>;
+  /** Entries that meet all conditions, in the order of their slugs. */
   listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
   search: handleUnaryCall<SearchRequest, SearchResponse>;
   /** Nodes at the other end of a node's edges. */
   neighbours: handleUnaryCall<NeighboursRequest, NeighboursResponse>;
+  /** A shortest way along edges, in either direction. */
+  path: handleUnaryCall<PathRequest, PathResponse>;
+  /** What lies within some edges of the given entries. */
+  subgraph: handleUnaryCall<SubgraphRequest, SubgraphResponse>;
   stats: handleUnaryCall<StatsRequest, StatsResponse>;
   /** Which runnable entries of the map have a recipe, and which have none yet. */
   coverage: handleUnaryCall<CoverageRequest, CoverageResponse>;
+  /** An aggregation, ready for a chart. */
+  insight: handleUnaryCall<InsightRequest, InsightResponse>;
+  /** Says at once which version is served, and then every change. */
+  watch: handleServerStreamingCall<WatchRequest, Change>;
   listRecipes: handleUnaryCall<ListRecipesRequest, ListRecipesResponse>;
   getRecipe: handleUnaryCall<GetRecipeRequest, Recipe>;
+  /** The whole map, or a tenant's overlay alone, in a format for other tools, in pieces. */
+  export: handleServerStreamingCall<ExportRequest, Piece>;
+  /** Entries of the tenant's own from a file, all or none. */
+  importOverlay: handleUnaryCall<ImportRequest, ImportResponse>;
+  listVersions: handleUnaryCall<ListVersionsRequest, ListVersionsResponse>;
+  /** What changed between two versions. */
+  diffVersions: handleUnaryCall<DiffRequest, DiffResponse>;
+  /** Makes the overlay what it was at an earlier version, as a new version. */
+  revertOverlay: handleUnaryCall<RevertRequest, Version>;
+  suggest: handleUnaryCall<SuggestRequest, Suggestion>;
+  listSuggestions: handleUnaryCall<ListSuggestionsRequest, ListSuggestionsResponse>;
+  /** Approves a suggestion, which changes the overlay, or rejects it. */
+  decideSuggestion: handleUnaryCall<DecideRequest, Suggestion>;
 }
 
 export interface CatalogServiceClient extends Client {
@@ -2219,6 +7645,7 @@ export interface CatalogServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Node) => void,
   ): ClientUnaryCall;
+  /** Entries that meet all conditions, in the order of their slugs. */
   listNodes(
     request: ListNodesRequest,
     callback: (error: ServiceError | null, response: ListNodesResponse) => void,
@@ -2265,6 +7692,35 @@ export interface CatalogServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: NeighboursResponse) => void,
   ): ClientUnaryCall;
+  /** A shortest way along edges, in either direction. */
+  path(request: PathRequest, callback: (error: ServiceError | null, response: PathResponse) => void): ClientUnaryCall;
+  path(
+    request: PathRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PathResponse) => void,
+  ): ClientUnaryCall;
+  path(
+    request: PathRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PathResponse) => void,
+  ): ClientUnaryCall;
+  /** What lies within some edges of the given entries. */
+  subgraph(
+    request: SubgraphRequest,
+    callback: (error: ServiceError | null, response: SubgraphResponse) => void,
+  ): ClientUnaryCall;
+  subgraph(
+    request: SubgraphRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SubgraphResponse) => void,
+  ): ClientUnaryCall;
+  subgraph(
+    request: SubgraphRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SubgraphResponse) => void,
+  ): ClientUnaryCall;
   stats(
     request: StatsRequest,
     callback: (error: ServiceError | null, response: StatsResponse) => void,
@@ -2296,6 +7752,25 @@ export interface CatalogServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CoverageResponse) => void,
   ): ClientUnaryCall;
+  /** An aggregation, ready for a chart. */
+  insight(
+    request: InsightRequest,
+    callback: (error: ServiceError | null, response: InsightResponse) => void,
+  ): ClientUnaryCall;
+  insight(
+    request: InsightRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InsightResponse) => void,
+  ): ClientUnaryCall;
+  insight(
+    request: InsightRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InsightResponse) => void,
+  ): ClientUnaryCall;
+  /** Says at once which version is served, and then every change. */
+  watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<Change>;
+  watch(request: WatchRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<Change>;
   listRecipes(
     request: ListRecipesRequest,
     callback: (error: ServiceError | null, response: ListRecipesResponse) => void,
@@ -2325,6 +7800,118 @@ export interface CatalogServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Recipe) => void,
+  ): ClientUnaryCall;
+  /** The whole map, or a tenant's overlay alone, in a format for other tools, in pieces. */
+  export(request: ExportRequest, options?: Partial<CallOptions>): ClientReadableStream<Piece>;
+  export(request: ExportRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<Piece>;
+  /** Entries of the tenant's own from a file, all or none. */
+  importOverlay(
+    request: ImportRequest,
+    callback: (error: ServiceError | null, response: ImportResponse) => void,
+  ): ClientUnaryCall;
+  importOverlay(
+    request: ImportRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ImportResponse) => void,
+  ): ClientUnaryCall;
+  importOverlay(
+    request: ImportRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImportResponse) => void,
+  ): ClientUnaryCall;
+  listVersions(
+    request: ListVersionsRequest,
+    callback: (error: ServiceError | null, response: ListVersionsResponse) => void,
+  ): ClientUnaryCall;
+  listVersions(
+    request: ListVersionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListVersionsResponse) => void,
+  ): ClientUnaryCall;
+  listVersions(
+    request: ListVersionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListVersionsResponse) => void,
+  ): ClientUnaryCall;
+  /** What changed between two versions. */
+  diffVersions(
+    request: DiffRequest,
+    callback: (error: ServiceError | null, response: DiffResponse) => void,
+  ): ClientUnaryCall;
+  diffVersions(
+    request: DiffRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DiffResponse) => void,
+  ): ClientUnaryCall;
+  diffVersions(
+    request: DiffRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DiffResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes the overlay what it was at an earlier version, as a new version. */
+  revertOverlay(
+    request: RevertRequest,
+    callback: (error: ServiceError | null, response: Version) => void,
+  ): ClientUnaryCall;
+  revertOverlay(
+    request: RevertRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Version) => void,
+  ): ClientUnaryCall;
+  revertOverlay(
+    request: RevertRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Version) => void,
+  ): ClientUnaryCall;
+  suggest(
+    request: SuggestRequest,
+    callback: (error: ServiceError | null, response: Suggestion) => void,
+  ): ClientUnaryCall;
+  suggest(
+    request: SuggestRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Suggestion) => void,
+  ): ClientUnaryCall;
+  suggest(
+    request: SuggestRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Suggestion) => void,
+  ): ClientUnaryCall;
+  listSuggestions(
+    request: ListSuggestionsRequest,
+    callback: (error: ServiceError | null, response: ListSuggestionsResponse) => void,
+  ): ClientUnaryCall;
+  listSuggestions(
+    request: ListSuggestionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSuggestionsResponse) => void,
+  ): ClientUnaryCall;
+  listSuggestions(
+    request: ListSuggestionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSuggestionsResponse) => void,
+  ): ClientUnaryCall;
+  /** Approves a suggestion, which changes the overlay, or rejects it. */
+  decideSuggestion(
+    request: DecideRequest,
+    callback: (error: ServiceError | null, response: Suggestion) => void,
+  ): ClientUnaryCall;
+  decideSuggestion(
+    request: DecideRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Suggestion) => void,
+  ): ClientUnaryCall;
+  decideSuggestion(
+    request: DecideRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Suggestion) => void,
   ): ClientUnaryCall;
 }
 
@@ -2336,6 +7923,14 @@ export const CatalogServiceClient = makeGenericClientConstructor(
   service: typeof CatalogServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;

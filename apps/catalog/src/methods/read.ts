@@ -1,0 +1,245 @@
+import { catalog } from '@strata/contracts/grpc';
+import { StrataError } from '@strata/kernel';
+import type { Implementation } from '@strata/service-kit';
+import { INSIGHTS, insightNamed } from '../insight/all.js';
+import type { Cell, Insight } from '../insight/insight.js';
+import { NO_FILTER, testOf, type NodeFilter } from '../map/filter.js';
+import { around, edgesAt, wayBetween } from '../map/graph.js';
+import { coverageOf, type MapNode } from '../map/map.js';
+import type { Hit } from '../search/search.js';
+import type { View, Views } from '../views.js';
+import { wireCoverage, wireNode, wireRecipe } from '../wire.js';
+
+const USUAL_LIMIT = 50;
+const HIGHEST_LIMIT = 500;
+const SUGGESTIONS = 3;
+const LONGEST_WAY = 12;
+const USUAL_AROUND = 200;
+const HIGHEST_AROUND = 2_000;
+const DEEPEST = 6;
+
+/** protobuf writes an absent number as 0. */
+const limitOf = (limit: number, usual = USUAL_LIMIT, highest = HIGHEST_LIMIT): number =>
+  limit > 0 ? Math.min(limit, highest) : usual;
+
+/** The entry of this slug. @throws StrataError `not_found`, naming near ones */
+function known(view: View, slug: string): MapNode {
+  const found = view.map.nodes.get(slug);
+  if (found) return found;
+  const near = view
+    .search(slug.replaceAll('-', ' '))
+    .slice(0, SUGGESTIONS)
+    .map((h) => h.node.slug);
+  throw new StrataError(
+    'not_found',
+    `the catalog has no entry "${slug}"${near.length ? `; near to it: ${near.join(', ')}` : ''}`,
+  );
+}
+
+const filterOf = (f: catalog.Filter | undefined): NodeFilter => (f ? { ...f, privateOnly: f.privateOnly } : NO_FILTER);
+
+/** How often each value of each facet occurs among these entries, the most frequent first. */
+function facetsOf(nodes: readonly MapNode[]): catalog.FacetCount[] {
+  const counts = new Map<string, number>();
+  const count = (facet: string, value: string | undefined): void => {
+    if (value) counts.set(`${facet} ${value}`, (counts.get(`${facet} ${value}`) ?? 0) + 1);
+  };
+  for (const n of nodes) {
+    count('kind', n.kind);
+    for (const t of n.tags) count('tag', t);
+    count('openness', n.facets.openness);
+    count('region', n.facets.region);
+  }
+  return [...counts]
+    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+    .map(([key, n]) => {
+      const [facet, ...value] = key.split(' ');
+      return { facet: facet ?? '', value: value.join(' '), count: n };
+    });
+}
+
+const cellOf = (cell: Cell): catalog.InsightCell => ({
+  value:
+    typeof cell === 'number'
+      ? { $case: 'number', value: cell }
+      : 'node' in cell
+        ? { $case: 'node', value: cell.node }
+        : { $case: 'text', value: cell },
+});
+const infoOf = ({ name, title, about, chart }: Insight): catalog.InsightInfo => ({ name, title, about, chart });
+
+/** Search by meaning, where a model for it is ready: entries with their likeness to a text, best first. */
+export type Semantic = (view: View, query: string) => Promise<Hit[] | undefined>;
+
+type Reading = Pick<
+  Implementation<typeof catalog.CatalogServiceService>,
+  | 'getNode'
+  | 'listNodes'
+  | 'search'
+  | 'neighbours'
+  | 'path'
+  | 'subgraph'
+  | 'stats'
+  | 'coverage'
+  | 'insight'
+  | 'watch'
+  | 'listRecipes'
+  | 'getRecipe'
+>;
+
+/** What reads the map. */
+export function readMethods(views: Views): Reading {
+  return {
+    getNode: async ({ slug, tenant }) => wireNode(known(await views.of(tenant), slug)),
+
+    async listNodes({ filter, after, limit, tenant }) {
+      const view = await views.of(tenant);
+      const test = testOf(view.map, filterOf(filter), (slug) => known(view, slug));
+      const most = limitOf(limit);
+      const page: MapNode[] = [];
+      for (let i = firstBehind(view.map.sorted, after); i < view.map.sorted.length && page.length <= most; i++) {
+        const n = view.map.sorted[i] as MapNode;
+        if (test(n)) page.push(n);
+      }
+      const hasMore = page.length > most;
+      const nodes = page.slice(0, most);
+      return { nodes: nodes.map(wireNode), hasMore, next: hasMore ? (nodes.at(-1)?.slug ?? '') : '' };
+    },
+
+    async search({ query, filter, limit, offset, mode, tenant }) {
+      if (!query.trim()) throw new StrataError('invalid_request', 'the query is empty', { where: { field: 'q' } });
+      if (mode && mode !== 'plain' && mode !== 'semantic')
+        throw new StrataError('invalid_request', `there is no mode "${mode}"; there are plain and semantic`, {
+          where: { field: 'mode' },
+        });
+      const view = await views.of(tenant);
+      const test = filter ? testOf(view.map, filterOf(filter), (slug) => known(view, slug)) : undefined;
+      const hits = view.search(query, { test });
+      const nodes = hits.map((h) => h.node);
+      const page = hits.slice(offset, offset + limitOf(limit));
+      return {
+        hits: page.map((h) => ({ node: wireNode(h.node), score: h.score })),
+        total: hits.length,
+        facets: facetsOf(nodes),
+        mode: 'plain',
+      };
+    },
+
+    async neighbours({ slug, edgeKind, tenant }) {
+      const view = await views.of(tenant);
+      known(view, slug);
+      return {
+        neighbours: edgesAt(view.map, slug)
+          .filter((e) => !edgeKind || e.kind === edgeKind)
+          .map((e) => ({ edge: { ...e }, node: wireNode(known(view, e.from === slug ? e.to : e.from)) })),
+      };
+    },
+
+    async path({ from, to, maxLength, edgeKinds, tenant }) {
+      const view = await views.of(tenant);
+      const ends = [known(view, from).slug, known(view, to).slug] as const;
+      const way = wayBetween(view.map, ...ends, { most: limitOf(maxLength, LONGEST_WAY, LONGEST_WAY), kinds: edgeKinds });
+      return { nodes: way?.nodes.map(wireNode) ?? [], edges: way?.edges.map((e) => ({ ...e })) ?? [] };
+    },
+
+    async subgraph({ slugs, depth, edgeKinds, limit, tenant }) {
+      const view = await views.of(tenant);
+      if (!slugs.length) throw new StrataError('invalid_request', 'no entry is named', { where: { field: 'slugs' } });
+      const given = slugs.map((s) => known(view, s).slug);
+      const { nodes, edges, truncated } = around(view.map, given, {
+        depth: Math.min(depth, DEEPEST),
+        kinds: edgeKinds,
+        limit: limitOf(limit, USUAL_AROUND, HIGHEST_AROUND),
+      });
+      return { nodes: nodes.map(wireNode), edges: edges.map((e) => ({ ...e })), truncated };
+    },
+
+    async stats({ tenant }) {
+      const { map, version } = await views.of(tenant);
+      const counted = (kinds: readonly string[]): catalog.KindCount[] => {
+        const counts = new Map<string, number>();
+        for (const k of kinds) counts.set(k, (counts.get(k) ?? 0) + 1);
+        return [...counts].map(([kind, count]) => ({ kind, count })).sort((a, b) => b.count - a.count);
+      };
+      return {
+        nodes: map.nodes.size,
+        edges: map.edges.length,
+        byKind: counted(map.sorted.map((n) => n.kind)),
+        edgesByKind: counted(map.edges.map((e) => e.kind)),
+        version,
+        privateNodes: map.sorted.filter((n) => n.private).length,
+        semantic: false,
+      };
+    },
+
+    async coverage({ tenant }) {
+      const { covered, missing } = coverageOf((await views.of(tenant)).map);
+      return { covered: covered.map(wireCoverage), missing: missing.map(wireCoverage) };
+    },
+
+    async insight({ name, tenant }) {
+      const available = INSIGHTS.map(infoOf);
+      if (!name) return { available, info: undefined, columns: [], rows: [], sources: [] };
+      const insight = insightNamed(name);
+      const { columns, rows, sources } = insight.table((await views.of(tenant)).map);
+      return {
+        available,
+        info: infoOf(insight),
+        columns: columns.map((c) => ({ ...c })),
+        rows: rows.map((cells) => ({ cells: cells.map(cellOf) })),
+        sources: [...sources],
+      };
+    },
+
+    watch(call) {
+      const { tenant } = call.request;
+      const write = (c: { version: string } & Partial<catalog.Change>): boolean =>
+        call.write({ version: c.version, added: c.added ?? [], changed: c.changed ?? [], removed: c.removed ?? [] });
+      const stop = views.watch(tenant, (change) =>
+        write({
+          version: change.version,
+          added: [...change.added],
+          changed: [...change.changed],
+          removed: [...change.removed],
+        }),
+      );
+      call.on('cancelled', stop);
+      call.on('close', stop);
+      views.of(tenant).then(
+        ({ version }) => write({ version }),
+        (e: unknown) => call.destroy(e instanceof Error ? e : new Error(String(e))),
+      );
+    },
+
+    async listRecipes({ queue }) {
+      const { map } = await views.of('');
+      const fits = [...map.manifests.values()].filter((m) => !queue || m.queue === queue);
+      return { recipes: fits.map(wireRecipe) };
+    },
+
+    async getRecipe({ name }) {
+      const view = await views.of('');
+      const manifest = view.map.manifests.get(name);
+      if (manifest) return wireRecipe(manifest);
+      const near = view
+        .search(name, { test: (n) => n.kind === 'recipe' })
+        .slice(0, SUGGESTIONS)
+        .flatMap((h) => h.node.recipes);
+      throw new StrataError(
+        'unknown_recipe',
+        `there is no recipe "${name}"${near.length ? `; near to it: ${near.join(', ')}` : ''}. GET /api/recipes lists them all`,
+      );
+    },
+  };
+}
+
+/** Index of the first entry whose slug comes behind `after`. */
+function firstBehind(sorted: readonly MapNode[], after: string): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as MapNode).slug > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

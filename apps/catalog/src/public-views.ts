@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+import type { CatalogMap } from './map/map.js';
+import { createSearch } from './search/search.js';
+import type { View, Views } from './views.js';
+
+/** Hash of all that a map says, in the order of slugs. */
+export function versionOf(map: CatalogMap): string {
+  const hash = createHash('sha256');
+  for (const n of map.sorted) hash.update(JSON.stringify(n));
+  return hash.digest('hex').slice(0, 16);
+}
+
+export const viewOf = (map: CatalogMap): View => ({ map, search: createSearch(map.sorted), version: versionOf(map) });
+
+/** The public map for everybody. */
+export function createViews(map: CatalogMap): Views {
+  const view = viewOf(map);
+  return { of: () => Promise.resolve(view), watch: () => () => undefined };
+}

@@ -1,0 +1,58 @@
+import type { RecipeManifest } from '@strata/contracts';
+import type { catalog } from '@strata/contracts/grpc';
+import type { MapNode } from './map/map.js';
+
+const made = new WeakMap<MapNode, catalog.Node>();
+
+/** An entry as it travels; nodes never change, so each is made once. */
+export function wireNode(n: MapNode): catalog.Node {
+  let node = made.get(n);
+  if (!node) made.set(n, (node = toWire(n)));
+  return node;
+}
+
+function toWire(n: MapNode): catalog.Node {
+  const { figure, citation } = n;
+  return {
+    slug: n.slug,
+    kind: n.kind,
+    name: n.name,
+    summary: n.summary,
+    body: n.body,
+    aliases: { en: [...n.aliases.en], zh: [...n.aliases.zh] },
+    tags: [...n.tags],
+    runnable: n.runnable,
+    edges: n.edges.map((e) => ({ ...e })),
+    recipes: [...n.recipes],
+    facets: { openness: n.facets.openness ?? '', region: n.facets.region ?? '', since: n.facets.since ?? 0 },
+    method: n.method,
+    figure: figure && {
+      value: figure.value,
+      unit: figure.unit,
+      date: figure.date,
+      scope: figure.scope,
+      source: figure.source,
+      sum: [...(figure.check?.sum ?? [])],
+      percent: figure.check?.percent,
+    },
+    citation: citation && {
+      title: citation.title,
+      authors: citation.authors,
+      year: citation.year,
+      venue: citation.venue ?? '',
+      arxiv: citation.arxiv ?? '',
+      doi: citation.doi ?? '',
+      url: citation.url ?? '',
+    },
+    references: [...n.references],
+    private: n.private,
+  };
+}
+
+export const wireRecipe = (m: RecipeManifest): catalog.Recipe => ({ name: m.name, manifestJson: JSON.stringify(m) });
+
+export const wireCoverage = (n: MapNode): catalog.CoverageEntry => ({
+  slug: n.slug,
+  name: n.name,
+  recipes: [...n.recipes],
+});
