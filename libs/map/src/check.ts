@@ -52,8 +52,7 @@ function checkEdges(content: readonly Placed[], bySlug: Found): Problem[] {
       const other = from === slug ? to : from;
       const source = bySlug.get(from)?.entry;
       const target = bySlug.get(to)?.entry;
-      if (!bySlug.has(other))
-        problems.push(at(placed, `"${from}" ${kind} "${to}", and there is no entry "${other}"`));
+      if (!bySlug.has(other)) problems.push(at(placed, `"${from}" ${kind} "${to}", and there is no entry "${other}"`));
       else if (from === to) problems.push(at(placed, `"${to}" ${kind} itself`));
       else if (seen.has(`${from} ${kind} ${to}`)) problems.push(at(placed, `"${from}" ${kind} "${to}" twice`));
       else if (source && target && !allowed(kind, source.kind, target.kind))
@@ -167,7 +166,10 @@ function checkFigures(content: readonly Placed[], bySlug: Found): Problem[] {
     };
     const { sum, percent } = figure.check ?? {};
     const expected = sum
-      ? rounded(sum.map(valueOf).reduce((a, b) => a + b, 0), 9)
+      ? rounded(
+          sum.map(valueOf).reduce((a, b) => a + b, 0),
+          9,
+        )
       : percent
         ? rounded((100 * valueOf(percent.part)) / valueOf(percent.whole), percent.decimals)
         : undefined;
@@ -193,4 +195,3 @@ export function checkEntries(content: readonly Placed[]): Problem[] {
     ...checkFigures(content, bySlug),
   ];
 }
-

@@ -11,5 +11,13 @@ export {
   type NodeKind,
 } from './kinds.js';
 export { unsafeMarkdown } from './markdown.js';
-export { parseContent, problemError, problemText, readContent, type Parsed, type Placed, type Problem } from './read.js';
+export {
+  parseContent,
+  problemError,
+  problemText,
+  readContent,
+  type Parsed,
+  type Placed,
+  type Problem,
+} from './read.js';
 export { Entry, OPENNESS, REGIONS, SLUG, Slug, type EntryInput } from './schema.js';

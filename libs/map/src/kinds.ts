@@ -53,7 +53,10 @@ export const EDGE_RULES = {
       ['algorithm-family', 'training-method'],
       [...METHOD_KINDS, 'task', 'step'],
     ],
-    [['algorithm', 'technique'], ['algorithm', 'technique', 'step']],
+    [
+      ['algorithm', 'technique'],
+      ['algorithm', 'technique', 'step'],
+    ],
     [PIPELINE, [...PIPELINE, ...METHOD_KINDS]],
     [['application'], [...USES, ...METHOD_KINDS]],
     [['task'], ['task']],
@@ -71,7 +74,17 @@ export const EDGE_RULES = {
   ],
   uses: [
     [
-      [...PIPELINE, ...USES, ...METHOD_KINDS, ...OFFERS, 'organisation', 'case', 'trend', 'platform-function', 'business-model'],
+      [
+        ...PIPELINE,
+        ...USES,
+        ...METHOD_KINDS,
+        ...OFFERS,
+        'organisation',
+        'case',
+        'trend',
+        'platform-function',
+        'business-model',
+      ],
       [...METHOD_KINDS, ...PIPELINE, 'task', ...OFFERS, 'platform-function'],
     ],
   ],
@@ -87,22 +100,18 @@ export const EDGE_RULES = {
   /** Both cannot hold of one thing; symmetric. */
   excludes: same('participant-class', 'training-method', 'technique', 'algorithm', 'business-model'),
   /** Narrower to wider; without circles. */
-  'subset-of': [
-    [METHOD_KINDS, METHOD_KINDS],
-    [USES, USES],
-    ...same('business-model', 'trend'),
-  ],
+  'subset-of': [[METHOD_KINDS, METHOD_KINDS], [USES, USES], ...same('business-model', 'trend')],
   'earns-by': [[ACTORS, ['business-model']]],
   'trend-of': [
-    [['trend'], ['section', 'participant-class', 'framework', 'platform', 'community', ...METHOD_KINDS, ...USES, ...PIPELINE]],
+    [
+      ['trend'],
+      ['section', 'participant-class', 'framework', 'platform', 'community', ...METHOD_KINDS, ...USES, ...PIPELINE],
+    ],
   ],
   /** A source, a figure or a case supports what an entry says. */
   'evidence-for': [[['source', 'figure', 'case'], ANY]],
   /** A later method mends a weakness of an earlier one. */
-  improves: [
-    [METHOD_KINDS, METHOD_KINDS],
-    ...same('model', 'framework'),
-  ],
+  improves: [[METHOD_KINDS, METHOD_KINDS], ...same('model', 'framework')],
   /** Does the same job in another way; symmetric. */
   'alternative-to': [
     [METHOD_KINDS, METHOD_KINDS],

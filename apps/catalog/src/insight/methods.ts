@@ -43,10 +43,7 @@ export const stageApplicationMatrix: Insight = {
       const all = new Set(methods);
       for (const slug of all)
         for (const e of map.nodes.get(slug)?.edges ?? [])
-          if (
-            (e.kind === 'uses' || e.kind === 'trained-by' || e.kind === 'contains') &&
-            isMethod(map.nodes.get(e.to))
-          )
+          if ((e.kind === 'uses' || e.kind === 'trained-by' || e.kind === 'contains') && isMethod(map.nodes.get(e.to)))
             all.add(e.to);
       return all;
     };
@@ -77,9 +74,8 @@ export const trendTimeline: Insight = {
   chart: 'timeline',
   table(map) {
     const group = (n: MapNode): string =>
-      (map.incoming.get(n.slug) ?? []).find(
-        (e) => e.kind === 'contains' && map.nodes.get(e.from)?.kind === 'trend',
-      )?.from ??
+      (map.incoming.get(n.slug) ?? []).find((e) => e.kind === 'contains' && map.nodes.get(e.from)?.kind === 'trend')
+        ?.from ??
       n.edges.find((e) => e.kind === 'subset-of')?.to ??
       (map.incoming.get(n.slug) ?? []).find((e) => e.kind === 'contains')?.from ??
       n.slug;

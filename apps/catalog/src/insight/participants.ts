@@ -7,8 +7,7 @@ const ACTORS: readonly MapNode['kind'][] = ['organisation', 'model', 'product', 
 function members(map: CatalogMap, of: string): MapNode[] {
   const found = new Set([of]);
   for (const slug of found)
-    for (const e of map.nodes.get(slug)?.edges ?? [])
-      if (e.kind === 'contains' || e.kind === 'offers') found.add(e.to);
+    for (const e of map.nodes.get(slug)?.edges ?? []) if (e.kind === 'contains' || e.kind === 'offers') found.add(e.to);
   return [...found].flatMap((s) => {
     const node = map.nodes.get(s);
     return node && ACTORS.includes(node.kind) ? [node] : [];

@@ -54,8 +54,7 @@ export function assemble(
     push(incoming, edge.to, edge);
   };
   for (const entry of all) for (const edge of edgesOf(entry)) add(edge);
-  for (const [slug, made] of runs)
-    for (const name of made) add({ kind: 'runs-as', from: slug, to: recipeSlug(name) });
+  for (const [slug, made] of runs) for (const name of made) add({ kind: 'runs-as', from: slug, to: recipeSlug(name) });
 
   const nodes = new Map<string, MapNode>();
   const isOwn = new Set(own);

@@ -138,7 +138,10 @@ export function readMethods(views: Views): Reading {
     async path({ from, to, maxLength, edgeKinds, tenant }) {
       const view = await views.of(tenant);
       const ends = [known(view, from).slug, known(view, to).slug] as const;
-      const way = wayBetween(view.map, ...ends, { most: limitOf(maxLength, LONGEST_WAY, LONGEST_WAY), kinds: edgeKinds });
+      const way = wayBetween(view.map, ...ends, {
+        most: limitOf(maxLength, LONGEST_WAY, LONGEST_WAY),
+        kinds: edgeKinds,
+      });
       return { nodes: way?.nodes.map(wireNode) ?? [], edges: way?.edges.map((e) => ({ ...e })) ?? [] };
     },
 

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CatalogClient } from './catalog.client.js';
 import { CatalogController } from './catalog.controller.js';
+import { OverlayController } from './overlay.controller.js';
 
-@Module({ controllers: [CatalogController], providers: [CatalogClient] })
+@Module({ controllers: [CatalogController, OverlayController], providers: [CatalogClient] })
 export class CatalogModule {}

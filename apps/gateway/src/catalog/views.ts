@@ -1,0 +1,167 @@
+import type { catalog } from '@strata/contracts/grpc';
+import type { z } from 'zod';
+import type {
+  CatalogDiff,
+  CatalogInsight,
+  CatalogNode,
+  CatalogSuggestion,
+  CatalogVersion,
+  CoverageItem,
+  FilterQuery,
+  InsightInfo,
+  SearchHits,
+} from './schemas.js';
+
+const EMPTY = { en: '', zh: '' };
+/** protobuf writes what is absent as empty. */
+const orNull = <T extends string | number>(value: T): T | null => (value === '' || value === 0 ? null : value);
+
+const NO_NODE: CatalogNode = {
+  object: 'catalog_node',
+  slug: '',
+  kind: '',
+  name: EMPTY,
+  summary: EMPTY,
+  body: null,
+  aliases: { en: [], zh: [] },
+  tags: [],
+  facets: { openness: null, region: null, since: null },
+  runnable: false,
+  method: null,
+  figure: null,
+  citation: null,
+  references: [],
+  edges: [],
+  recipes: [],
+  private: false,
+};
+
+export function nodeView(node: catalog.Node | undefined): CatalogNode {
+  if (!node) return NO_NODE;
+  const { facets, method, figure, citation } = node;
+  return {
+    object: 'catalog_node',
+    slug: node.slug,
+    kind: node.kind,
+    name: node.name ?? EMPTY,
+    summary: node.summary ?? EMPTY,
+    body: node.body ?? null,
+    aliases: node.aliases ?? { en: [], zh: [] },
+    tags: node.tags,
+    facets: {
+      openness: orNull(facets?.openness ?? ''),
+      region: orNull(facets?.region ?? ''),
+      since: orNull(facets?.since ?? 0),
+    },
+    runnable: node.runnable,
+    method: method
+      ? {
+          formula: method.formula,
+          inputs: method.inputs ?? EMPTY,
+          outputs: method.outputs ?? EMPTY,
+          when: method.when ?? EMPTY,
+          complexity: method.complexity ?? EMPTY,
+        }
+      : null,
+    figure: figure
+      ? { ...figure, unit: figure.unit ?? EMPTY, scope: figure.scope ?? EMPTY, percent: figure.percent ?? null }
+      : null,
+    citation: citation
+      ? {
+          title: citation.title,
+          authors: citation.authors,
+          year: citation.year,
+          venue: orNull(citation.venue),
+          arxiv: orNull(citation.arxiv),
+          doi: orNull(citation.doi),
+          url: orNull(citation.url),
+        }
+      : null,
+    references: node.references,
+    edges: node.edges,
+    recipes: node.recipes,
+    private: node.private,
+  };
+}
+
+export const filterOf = (q: FilterQuery): catalog.Filter => ({
+  kinds: q.kind ?? [],
+  tag: q.tag ?? '',
+  openness: q.openness ?? '',
+  region: q.region ?? '',
+  runnable: q.runnable,
+  hasRecipe: q.has_recipe,
+  where: q.where ?? [],
+  privateOnly: q.private ?? false,
+});
+
+export function facetsView(counts: readonly catalog.FacetCount[]): z.output<typeof SearchHits>['facets'] {
+  const facets: z.output<typeof SearchHits>['facets'] = { kind: {}, tag: {}, openness: {}, region: {} };
+  for (const { facet, value, count } of counts)
+    if (facet in facets) facets[facet as keyof typeof facets][value] = count;
+  return facets;
+}
+
+export const coverageView = (e: catalog.CoverageEntry): z.output<typeof CoverageItem> => ({
+  slug: e.slug,
+  name: e.name ?? EMPTY,
+  recipes: e.recipes,
+});
+
+export const infoView = (i: catalog.InsightInfo | undefined): z.output<typeof InsightInfo> => ({
+  name: i?.name ?? '',
+  title: i?.title ?? EMPTY,
+  about: i?.about ?? EMPTY,
+  chart: i?.chart ?? '',
+});
+
+export const insightView = (r: catalog.InsightResponse): z.output<typeof CatalogInsight> => ({
+  object: 'catalog_insight',
+  ...infoView(r.info),
+  columns: r.columns.map((c) => ({
+    key: c.key,
+    label: c.label ?? EMPTY,
+    type: c.type as 'number' | 'text' | 'node',
+  })),
+  rows: r.rows.map(({ cells }) => cells.map(({ value }) => value?.value ?? '')),
+  sources: r.sources,
+});
+
+export const versionView = (v: catalog.Version): z.output<typeof CatalogVersion> => ({
+  object: 'catalog_version',
+  number: v.number,
+  created_at: v.createdAt,
+  actor: orNull(v.actor),
+  note: v.note,
+  entries: v.entries,
+  added: v.added,
+  changed: v.changed,
+  removed: v.removed,
+  hash: orNull(v.hash),
+});
+
+const parsed = (json: string): unknown => (json === '' ? null : (JSON.parse(json) as unknown));
+
+export const diffView = (d: catalog.DiffResponse): z.output<typeof CatalogDiff> => ({
+  object: 'catalog_diff',
+  changes: d.changes.map(({ slug, change, fields }) => ({
+    slug,
+    change: change as 'added' | 'changed' | 'removed',
+    fields: fields.map((f) => ({ field: f.field, before: parsed(f.before), after: parsed(f.after) })),
+  })),
+});
+
+export const suggestionView = (s: catalog.Suggestion): z.output<typeof CatalogSuggestion> => ({
+  object: 'catalog_suggestion',
+  id: s.id,
+  state: s.state as 'pending' | 'approved' | 'rejected',
+  slug: s.slug,
+  entry: parsed(s.entryJson) as Record<string, unknown> | null,
+  comment: s.comment,
+  actor: s.actor,
+  created_at: s.createdAt,
+  decided_by: orNull(s.decidedBy),
+  decided_at: orNull(s.decidedAt),
+  reason: s.reason,
+  version: orNull(s.version),
+});
