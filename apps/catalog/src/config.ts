@@ -6,6 +6,13 @@ export const ConfigSchema = z.object({
   ...serviceSettings,
   ...grpcSettings(4602),
   ...httpSettings(0),
+  DATABASE_URL: z
+    .string()
+    .regex(/^(postgres(ql)?:\/\/.*)?$/, 'must begin with postgres://')
+    .default('')
+    .describe(
+      'PostgreSQL for entries of the tenants’ own and the history of the map; empty: only the public map is served',
+    ),
   CONTENT_DIR: z
     .string()
     .default('')

@@ -16,6 +16,6 @@ await runMain('catalog', async () => {
   app.useLogger(app.get(Logger));
   app.flushLogs();
   stopOnSignals(() => app.close());
-  const { grpcPort, httpPort } = app.get(CatalogServers);
+  const { grpcPort, httpPort } = app.get(CatalogServers).ports;
   ready('catalog', { grpc: `${config.GRPC_HOST}:${grpcPort}`, http: `http://${config.HTTP_HOST}:${httpPort}` });
 });

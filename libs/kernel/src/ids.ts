@@ -14,6 +14,7 @@ export const ID_PREFIX = {
   deployment: 'dep',
   worker: 'wrk',
   request: 'req',
+  suggestion: 'sug',
 } as const;
 export type IdKind = keyof typeof ID_PREFIX;
 

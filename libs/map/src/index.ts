@@ -21,3 +21,5 @@ export {
   type Problem,
 } from './read.js';
 export { Entry, OPENNESS, REGIONS, SLUG, Slug, type EntryInput } from './schema.js';
+export { COLUMNS, flatten } from './formats/flat.js';
+export { readEntries, writerOf } from './formats/formats.js';

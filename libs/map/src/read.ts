@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StrataError } from '@strata/kernel';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { unsafeMarkdown } from './markdown.js';
 import { Entry } from './schema.js';
 
@@ -49,7 +49,7 @@ function nodeAt(item: Node, at: readonly PropertyKey[]): Node {
   return node;
 }
 
-function parseItem(item: Node, document: Document, lines: LineCounter, file: string): Parsed {
+function parseItem(item: Node, value: unknown, lines: LineCounter, file: string): Parsed {
   const lineOf = (node: Node): number => lines.linePos(node.range?.[0] ?? 0).line;
   if (!isMap(item))
     return {
@@ -58,7 +58,7 @@ function parseItem(item: Node, document: Document, lines: LineCounter, file: str
     };
   const slug = item.get('slug');
   const named = typeof slug === 'string' ? { slug } : {};
-  const parsed = Entry.safeParse(item.toJS(document));
+  const parsed = Entry.safeParse(value);
   if (!parsed.success)
     return {
       entries: [],
@@ -81,18 +81,42 @@ function parseItem(item: Node, document: Document, lines: LineCounter, file: str
   return { entries: [{ entry: parsed.data, file, line: lineOf(item) }], problems };
 }
 
-/** The entries of one file, a YAML list, and all that is wrong with it. */
-export function parseContent(text: string, file: string): Parsed {
+/** Where the entries of a document lie, and the entries as they are to be read. */
+export interface Located {
+  readonly path: readonly string[];
+  readonly items: readonly unknown[];
+}
+
+/**
+ * The entries of a YAML or JSON document (the first includes the second), and all that is wrong with it.
+ * @param locate finds the list of entries, or says why there is none
+ */
+export function parseValue(text: string, file: string, locate: (document: unknown) => Located | string): Parsed {
+  const refused = (message: string, line = 1): Parsed => ({ entries: [], problems: [{ file, line, message }] });
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [error] = document.errors;
-  if (error)
-    return { entries: [], problems: [{ file, line: lines.linePos(error.pos[0]).line, message: error.message }] };
-  if (!isSeq(document.contents))
-    return { entries: [], problems: [{ file, line: 1, message: 'it must be a list of entries' }] };
-  const parts = document.contents.items.map((item) => parseItem(item as Node, document, lines, file));
+  if (error) return refused(error.message, lines.linePos(error.pos[0]).line);
+  let value: unknown;
+  try {
+    // anchors that stand for anchors could blow a small file up: the parser stops at this many
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (e) {
+    return refused((e as Error).message);
+  }
+  const located = locate(value);
+  if (typeof located === 'string') return refused(located);
+  const list = located.path.length ? document.getIn(located.path, true) : document.contents;
+  const nodes = isSeq(list) ? list.items : [];
+  const parts = located.items.map((item, i) => parseItem(nodes[i] as Node, item, lines, file));
   return { entries: parts.flatMap((p) => p.entries), problems: parts.flatMap((p) => p.problems) };
 }
+
+/** The entries of one content file, a YAML list, and all that is wrong with it. */
+export const parseContent = (text: string, file: string): Parsed =>
+  parseValue(text, file, (document) =>
+    Array.isArray(document) ? { path: [], items: document as unknown[] } : 'it must be a list of entries',
+  );
 
 /** All entries below a folder, from its `*.yaml` in the order of their paths. @throws StrataError `invalid_configuration` when there is no such file */
 export async function readContent(dir: string): Promise<Parsed> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CatalogMap } from './map/map.js';
 import { createSearch } from './search/search.js';
-import type { View, Views } from './views.js';
+import type { View } from './views.js';
 
 /** Hash of all that a map says, in the order of slugs. */
 export function versionOf(map: CatalogMap): string {
@@ -11,9 +11,3 @@ export function versionOf(map: CatalogMap): string {
 }
 
 export const viewOf = (map: CatalogMap): View => ({ map, search: createSearch(map.sorted), version: versionOf(map) });
-
-/** The public map for everybody. */
-export function createViews(map: CatalogMap): Views {
-  const view = viewOf(map);
-  return { of: () => Promise.resolve(view), watch: () => () => undefined };
-}

@@ -1,0 +1,113 @@
+import type { RecipeDefinition } from '@strata/contracts';
+import { catalog } from '@strata/contracts/grpc';
+import { isStrataError } from '@strata/kernel';
+import type { Parsed } from '@strata/map';
+import {
+  createGrpcServer,
+  createLogger,
+  createRegistry,
+  startHealthServer,
+  tlsOf,
+  type ServiceLogger,
+} from '@strata/service-kit';
+import { Gauge } from 'prom-client';
+import type { Config } from './config.js';
+import { buildMap, coverageOf, recipeSlug, type CatalogMap } from './map/map.js';
+import { catalogMethods } from './methods/all.js';
+import { createDatabase } from './overlay/database.js';
+import type { ThreadProgram } from './overlay/read-import.js';
+import { createVersions, type Versions } from './overlay/versions.js';
+import { viewOf } from './public-view.js';
+import { createTenantViews } from './tenant-views.js';
+
+/** Milliseconds between tries to note the version of the public map while the database is away. */
+const AGAIN_MS = 5_000;
+
+export interface Running {
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  close(): Promise<void>;
+}
+
+function measured(map: CatalogMap): ReturnType<typeof createRegistry> {
+  const registry = createRegistry('catalog');
+  const { covered, missing } = coverageOf(map);
+  const gauge = (name: string, help: string, value: number): void =>
+    new Gauge({ name, help, registers: [registry] }).set(value);
+  gauge('strata_catalog_nodes', 'Entries of the map', map.nodes.size);
+  gauge('strata_catalog_edges', 'Edges of the map', map.edges.length);
+  gauge('strata_catalog_runnable_covered', 'Runnable entries that have a recipe', covered.length);
+  gauge('strata_catalog_runnable_missing', 'Runnable entries that have no recipe yet', missing.length);
+  return registry;
+}
+
+/** Notes the state of the public map in its history, now or when the database is there. @returns a function that gives it up */
+function recordWhenPossible(record: () => Promise<void>, log: ServiceLogger): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const attempt = (): void => {
+    record().catch((e: unknown) => {
+      if (stopped) return;
+      const away = isStrataError(e) && e.code === 'unavailable';
+      log[away ? 'debug' : 'error']({ error: String(e) }, 'the version of the public map is not noted yet');
+      timer = setTimeout(attempt, AGAIN_MS).unref();
+    });
+  };
+  attempt();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+/**
+ * The catalog's servers over some content.
+ * @param thread program of the thread that reads imports, where it is not the built one
+ * @throws StrataError when the content or a recipe is wrong, or a port is taken
+ */
+export async function startCatalog(
+  config: Config,
+  content: Parsed,
+  recipes: readonly RecipeDefinition[],
+  thread?: ThreadProgram,
+): Promise<Running> {
+  const log = createLogger('catalog', config.LOG_LEVEL, config.LOG_PRETTY);
+  const map = buildMap(content, recipes);
+  const publicEntries = content.entries.map((p) => p.entry);
+  const publicView = viewOf(map);
+  const database = createDatabase(config.DATABASE_URL, log);
+  const versions: Versions = createVersions(database);
+  const views = createTenantViews(publicView, publicEntries, recipes, config.DATABASE_URL ? versions : undefined);
+
+  const grpc = createGrpcServer({
+    host: config.GRPC_HOST,
+    port: config.GRPC_PORT,
+    token: config.SERVICE_TOKEN,
+    tls: tlsOf(config),
+    log,
+  });
+  const recipeSlugs = recipes.map((r) => recipeSlug(r.name));
+  grpc.add(catalog.CatalogServiceService, catalogMethods({ views, versions, publicEntries, recipeSlugs, thread }));
+  const grpcPort = await grpc.listen();
+  // the map is in memory before the port opens: what answers is ready
+  const checks = () => ({ map: { ok: true, detail: `${map.nodes.size} entries` } });
+  const health = await startHealthServer({
+    host: config.HTTP_HOST,
+    port: config.HTTP_PORT,
+    registry: measured(map),
+    checks,
+  });
+  const giveUp = config.DATABASE_URL
+    ? recordWhenPossible(() => versions.recordPublic(publicView.version, publicEntries), log)
+    : () => undefined;
+  return {
+    grpcPort,
+    httpPort: health.port,
+    async close() {
+      giveUp();
+      views.close();
+      await Promise.all([grpc.close(), health.close()]);
+      await database.close();
+    },
+  };
+}

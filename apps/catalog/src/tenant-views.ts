@@ -1,0 +1,141 @@
+import type { RecipeDefinition } from '@strata/contracts';
+import type { Entry } from '@strata/map';
+import { LRUCache } from 'lru-cache';
+import { assemble } from './map/map.js';
+import { slugsOf, type EntryChange } from './overlay/diff.js';
+import type { Versions } from './overlay/versions.js';
+import { createSearch, type Search } from './search/search.js';
+import type { Change, View, Views } from './views.js';
+
+const TENANTS = 200;
+/** Milliseconds for which a view is known to be the newest; another catalog may have changed it since. */
+const TRUSTED_MS = 1_000;
+/** Milliseconds between looks for changes while somebody watches. */
+const LOOK_MS = 2_000;
+
+interface Held {
+  readonly number: number;
+  readonly view: View;
+  /** When it was last known to be the newest. */
+  checked: number;
+}
+
+/** Hits of both, best first. */
+const merged =
+  (a: Search, b: Search): Search =>
+  (query, options) =>
+    [...a(query, options), ...b(query, options)].sort(
+      (x, y) => y.score - x.score || (x.node.slug < y.node.slug ? -1 : 1),
+    );
+
+/** The public map with a tenant's own entries. */
+export function withOwn(
+  publicView: View,
+  publicEntries: readonly Entry[],
+  recipes: readonly RecipeDefinition[],
+  own: readonly Entry[],
+  number: number,
+): View {
+  const map = assemble(publicEntries, recipes, own);
+  const isOwn = new Set(own.map((e) => e.slug));
+  // nodes of the public map have gained edges: hits are shown as this map has them
+  const publicHits: Search = (query, options) =>
+    publicView.search(query).flatMap(({ node, score }) => {
+      const here = map.nodes.get(node.slug);
+      return here && (options?.test?.(here) ?? true) ? [{ node: here, score }] : [];
+    });
+  return {
+    map,
+    search: merged(publicHits, createSearch(map.sorted.filter((n) => isOwn.has(n.slug)))),
+    version: `${publicView.version}.${number}`,
+  };
+}
+
+export interface TenantViews extends Views {
+  /** A tenant's entries changed here: the next look makes the new view, and who watches is told. */
+  changed(tenant: string, number: number, changes: readonly EntryChange[]): void;
+  close(): void;
+}
+
+/** Views that follow the versions of the tenants' entries, also where another catalog makes them. */
+export function createTenantViews(
+  publicView: View,
+  publicEntries: readonly Entry[],
+  recipes: readonly RecipeDefinition[],
+  versions: Versions | undefined,
+): TenantViews {
+  const held = new LRUCache<string, Held>({ max: TENANTS });
+  const loading = new Map<string, Promise<View>>();
+  const listeners = new Map<string, Set<(change: Change) => void>>();
+
+  const tell = (tenant: string, change: Change): void => {
+    for (const listener of [...(listeners.get(tenant) ?? [])]) listener(change);
+  };
+  const load = async (tenant: string, from: Versions): Promise<View> => {
+    const number = await from.newest(tenant);
+    const before = held.get(tenant);
+    if (before?.number === number) {
+      before.checked = Date.now();
+      return before.view;
+    }
+    const view =
+      number === 0
+        ? publicView
+        : withOwn(publicView, publicEntries, recipes, await from.entries(tenant, number), number);
+    held.set(tenant, { number, view, checked: Date.now() });
+    return view;
+  };
+  const of = (tenant: string): Promise<View> => {
+    if (!tenant || !versions) return Promise.resolve(publicView);
+    const known = held.get(tenant);
+    if (known && Date.now() - known.checked < TRUSTED_MS) return Promise.resolve(known.view);
+    let running = loading.get(tenant);
+    if (!running) {
+      running = load(tenant, versions).finally(() => loading.delete(tenant));
+      loading.set(tenant, running);
+    }
+    return running;
+  };
+
+  // changes that another catalog makes are found by looking
+  const seen = new Map<string, string>();
+  const look = setInterval(() => {
+    for (const tenant of listeners.keys())
+      of(tenant).then(
+        ({ version }) => {
+          const last = seen.get(tenant);
+          seen.set(tenant, version);
+          if (last !== undefined && last !== version) tell(tenant, { version, added: [], changed: [], removed: [] });
+        },
+        () => undefined, // the database is away: looked for again next time
+      );
+  }, LOOK_MS);
+  look.unref();
+
+  return {
+    of,
+    watch(tenant, listener) {
+      const set = listeners.get(tenant) ?? new Set();
+      listeners.set(tenant, set.add(listener));
+      return () => {
+        set.delete(listener);
+        if (set.size === 0 && listeners.get(tenant) === set) {
+          listeners.delete(tenant);
+          seen.delete(tenant);
+        }
+      };
+    },
+    changed(tenant, number, changes) {
+      held.delete(tenant);
+      const version = `${publicView.version}.${number}`;
+      if (listeners.has(tenant)) seen.set(tenant, version);
+      tell(tenant, {
+        version,
+        added: slugsOf(changes, 'added'),
+        changed: slugsOf(changes, 'changed'),
+        removed: slugsOf(changes, 'removed'),
+      });
+    },
+    close: () => clearInterval(look),
+  };
+}
