@@ -57,6 +57,62 @@ export function createVersions(database: Database) {
   const missing = (number: number): StrataError =>
     new StrataError('not_found', `there is no version ${number}`, { where: { field: 'number' } });
 
+  const newestRow = (db: Db, tenant: string) =>
+    db
+      .selectFrom('overlay_version')
+      .selectAll()
+      .where('tenant_id', '=', tenant)
+      .orderBy('number', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+
+  const changeOnce = async (tenant: string, { actor, note, next, also }: Change): Promise<Changed> => {
+    for (;;) {
+      const last = await asked((db) => newestRow(db, tenant));
+      const entries = [...(await next(last?.entries ?? []))].sort((a, b) => (a.slug < b.slug ? -1 : 1));
+      const changes = diffEntries(last?.entries ?? [], entries);
+      if (!changes.length && last) {
+        await asked((db) => db.transaction().execute(async (trx) => also?.(trx, last.number)));
+        return { version: versionOf({ ...last, entries: last.entries.length }), changes };
+      }
+      const number = (last?.number ?? 0) + 1;
+      const row = await asked((db) =>
+        db.transaction().execute(async (trx) => {
+          // the number is the lock: who comes second inserts nothing
+          const made = await trx
+            .insertInto('overlay_version')
+            .values({
+              tenant_id: tenant,
+              number,
+              actor,
+              note,
+              entries: sql`${JSON.stringify(entries)}::jsonb`,
+              added: slugsOf(changes, 'added').length,
+              changed: slugsOf(changes, 'changed').length,
+              removed: slugsOf(changes, 'removed').length,
+            })
+            .onConflict((c) => c.doNothing())
+            .returning(['number', 'created_at', 'actor', 'note', counted, 'added', 'changed', 'removed'])
+            .executeTakeFirst();
+          if (made) await also?.(trx, number);
+          return made;
+        }),
+      );
+      if (row) return { version: versionOf(row), changes };
+    }
+  };
+
+  /** Work of one tenant in this process, one after the other. */
+  const turns = new Map<string, Promise<unknown>>();
+  const inTurn = <T>(tenant: string, work: () => Promise<T>): Promise<T> => {
+    const before = turns.get(tenant) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    const settled = mine.catch(() => undefined);
+    turns.set(tenant, settled);
+    void settled.then(() => turns.get(tenant) === settled && turns.delete(tenant));
+    return mine;
+  };
+
   return {
     /** Number of the tenant's newest version; 0 when there is none. */
     newest: (tenant: string): Promise<number> =>
@@ -137,43 +193,11 @@ export function createVersions(database: Database) {
         }),
       ),
 
-    /** Changes a tenant's own entries: one change after the other, each a new version; a change that changes nothing makes none, unless it has an `also`. */
-    change: (tenant: string, { actor, note, next, also }: Change): Promise<Changed> =>
-      asked((db) =>
-        db.transaction().execute(async (trx) => {
-          await sql`select pg_advisory_xact_lock(hashtext(${`catalog.overlay ${tenant}`}))`.execute(trx);
-          const last = await trx
-            .selectFrom('overlay_version')
-            .selectAll()
-            .where('tenant_id', '=', tenant)
-            .orderBy('number', 'desc')
-            .limit(1)
-            .executeTakeFirst();
-          const entries = [...(await next(last?.entries ?? []))].sort((a, b) => (a.slug < b.slug ? -1 : 1));
-          const changes = diffEntries(last?.entries ?? [], entries);
-          if (!changes.length && last) {
-            await also?.(trx, last.number);
-            return { version: versionOf({ ...last, entries: last.entries.length }), changes };
-          }
-          const number = (last?.number ?? 0) + 1;
-          const row = await trx
-            .insertInto('overlay_version')
-            .values({
-              tenant_id: tenant,
-              number,
-              actor,
-              note,
-              entries: sql`${JSON.stringify(entries)}::jsonb`,
-              added: slugsOf(changes, 'added').length,
-              changed: slugsOf(changes, 'changed').length,
-              removed: slugsOf(changes, 'removed').length,
-            })
-            .returning(['number', 'created_at', 'actor', 'note', counted, 'added', 'changed', 'removed'])
-            .executeTakeFirstOrThrow();
-          await also?.(trx, number);
-          return { version: versionOf(row), changes };
-        }),
-      ),
+    /**
+     * Changes a tenant's own entries: one change after the other, each a new version; a change that changes nothing makes none. `next` may take its time: no connection is held
+     * meanwhile, and it is asked again when another catalog was faster.
+     */
+    change: (tenant: string, what: Change): Promise<Changed> => inTurn(tenant, () => changeOnce(tenant, what)),
 
     asked,
   };

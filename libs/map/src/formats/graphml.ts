@@ -8,12 +8,16 @@ import { placed } from './placed.js';
 /** http://graphml.graphdrawing.org/specification.html */
 const NAMESPACE = 'http://graphml.graphdrawing.org/xmlns';
 const CELLS = COLUMNS.filter((c) => c.type !== 'edges' && c.name !== 'slug');
+/** Marks nodes that belong to another map. */
+const EXTERNAL = 'external';
 const OPTIONS = { ignoreAttributes: false, attributeNamePrefix: '@', textNodeName: '#' } as const;
 
 /** Nodes with a `data` for each cell; edges of the map as edges, with their kind as `data`. References are edges evidence-for. */
 export function writeGraphml(entries: readonly Entry[]): string {
   const inside = new Set(entries.map((e) => e.slug));
-  const edges = entries.flatMap(edgesOf).filter((e) => inside.has(e.from) && inside.has(e.to));
+  const edges = entries.flatMap(edgesOf);
+  // an edge needs both its nodes: those that are not among the entries stand without data but this mark
+  const outside = [...new Set(edges.flatMap((e) => [e.from, e.to]))].filter((slug) => !inside.has(slug));
   return new XMLBuilder({ ...OPTIONS, format: true, suppressEmptyNode: true }).build({
     '?xml': { '@version': '1.0', '@encoding': 'UTF-8' },
     graphml: {
@@ -25,21 +29,25 @@ export function writeGraphml(entries: readonly Entry[]): string {
           '@attr.name': c.name,
           '@attr.type': c.type === 'number' ? 'double' : c.type === 'flag' ? 'boolean' : 'string',
         })),
+        { '@id': EXTERNAL, '@for': 'node', '@attr.name': EXTERNAL, '@attr.type': 'boolean' },
         { '@id': 'edge_kind', '@for': 'edge', '@attr.name': 'kind', '@attr.type': 'string' },
       ],
       graph: {
         '@id': 'map',
         '@edgedefault': 'directed',
-        node: entries.map((e) => {
-          const row = flatten(e);
-          // references come back from the edges
-          return {
-            '@id': e.slug,
-            data: CELLS.flatMap(({ name }) =>
-              row[name] === undefined || name === 'references' ? [] : [{ '@key': name, '#': row[name] }],
-            ),
-          };
-        }),
+        node: [
+          ...entries.map((e) => {
+            const row = flatten(e);
+            // references come back from the edges
+            return {
+              '@id': e.slug,
+              data: CELLS.flatMap(({ name }) =>
+                row[name] === undefined || name === 'references' ? [] : [{ '@key': name, '#': row[name] }],
+              ),
+            };
+          }),
+          ...outside.map((slug) => ({ '@id': slug, data: [{ '@key': EXTERNAL, '#': 'true' }] })),
+        ],
         edge: edges.map((e) => ({ '@source': e.from, '@target': e.to, data: { '@key': 'edge_kind', '#': e.kind } })),
       },
     },
@@ -94,10 +102,11 @@ export function readGraphml(text: string, file: string): Parsed {
   const dataOf = (item: Item): [string, string][] =>
     (item.data ?? []).map((d) => [columns.get(d['@key'] ?? '') ?? d['@key'] ?? '', d['#'] ?? '']);
 
-  const nodes = (graph.node ?? []).map((n) => ({
-    id: n['@id'] ?? '',
-    entry: unflatten(Object.fromEntries(dataOf(n))),
-  }));
+  const lines = linesOf(text);
+  const nodes = (graph.node ?? []).flatMap((n, i) => {
+    const data = Object.fromEntries(dataOf(n));
+    return data[EXTERNAL] === 'true' ? [] : [{ id: n['@id'] ?? '', entry: unflatten(data), line: lines[i] ?? 1 }];
+  });
   const byId = new Map(nodes.map((n) => [n.id, n.entry]));
   const problems: Parsed['problems'][number][] = [];
   for (const e of graph.edge ?? []) {
@@ -114,8 +123,7 @@ export function readGraphml(text: string, file: string): Parsed {
     else if (source) push((source['edges'] ??= {}) as Record<string, unknown>, kind, to);
     else problems.push({ file, message: `the edge ${kind} from "${from}" to "${to}" begins at no node of the file` });
   }
-  const lines = linesOf(text);
-  const parts = nodes.map((n, i) => placed({ slug: n.id, ...n.entry }, file, lines[i] ?? 1));
+  const parts = nodes.map((n) => placed({ slug: n.id, ...n.entry }, file, n.line));
   return {
     entries: parts.flatMap((p) => p.entries),
     problems: [...problems, ...parts.flatMap((p) => p.problems)],
