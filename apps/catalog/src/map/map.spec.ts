@@ -1,18 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { defineRecipe, type RecipeDefinition } from '@strata/contracts';
+import { defineRecipe } from '@strata/contracts';
+import { readContent } from '@strata/map';
 import { recipes } from '@strata/recipes';
 import { z } from 'zod';
 import { BUNDLED_CONTENT } from '../app.module.js';
+import { small } from '../testing/content.js';
 import { buildMap, coverageOf } from './map.js';
-import { parseContent, readContent } from './read.js';
-
-const entry = (slug: string, rest = ''): string => `- slug: ${slug}
-  kind: task
-  name: { en: ${slug}, zh: 名称 }
-  summary: { en: An entry., zh: 一个条目。 }
-${rest ? `  ${rest}\n` : ''}`;
-
-const build = (text: string, recipes: RecipeDefinition[] = []) => buildMap(parseContent(text, 'x.yaml'), recipes);
 
 const recipe = (slug: string) =>
   defineRecipe({
@@ -30,54 +23,58 @@ const recipe = (slug: string) =>
     run: () => Promise.reject(new Error('not run here')),
   });
 
-describe('content of the map', () => {
-  it.each([
-    ['an edge into nothing', entry('a', 'edges: { uses: [b] }'), /x\.yaml:1: "a" uses "b", and there is no such entry/],
-    ['a duplicate slug', entry('a') + entry('a'), /x\.yaml:5: slug "a" is taken by x\.yaml:1/],
-    ['an entry without edges', entry('a'), /"a" hangs in the air/],
-    ['an edge to itself', entry('a', 'edges: { uses: [a] }'), /"a" uses itself/],
-    [
-      'a circle of contains',
-      entry('a', 'edges: { contains: [b] }') + entry('b', 'edges: { contains: [a] }'),
-      /contains runs in a circle: a → b → a/,
-    ],
-    ['a missing language', entry('a').replace(', zh: 名称', ''), /x\.yaml:1: name\.zh/],
-    ['a summary that was not translated', entry('a').replace('一个条目。', 'same'), /no Chinese character/],
-    ['an unknown kind of edge', entry('a', 'edges: { likes: [a] }'), /x\.yaml:1: edges/],
-    ['an unknown field', entry('a', 'colour: red'), /x\.yaml:1/],
-    ['broken YAML', '- slug: [a', /x\.yaml:1/],
-    ['a slug that is no slug', entry('A_b'), /slug: lower-case/],
-  ])('refuses %s', (_, text, message) => {
-    expect(() => build(text)).toThrow(message);
+describe('the map with its recipes', () => {
+  it('refuses content that does not hold together, with the place', () => {
+    const broken = { ...small(), problems: [{ file: 'x.yaml', line: 7, message: 'kind: no' }] };
+    expect(() => buildMap(broken, [])).toThrow('catalog content: x.yaml:7: kind: no');
   });
 
   it('refuses a recipe that names an entry which does not exist', () => {
-    const text = entry('a', 'edges: { uses: [b] }') + entry('b');
-    expect(() => build(text, [recipe('c')])).toThrow(/recipe "data\/thing": its catalog entry "c" does not exist/);
+    expect(() => buildMap(small(), [recipe('c')])).toThrow(
+      /recipe "data\/thing": its catalog entry "c" does not exist/,
+    );
   });
 
   it('hangs recipes below the entries that they run', () => {
-    const text = entry('a', 'runnable: true').replace('kind: task', 'kind: task\n  edges: { uses: [b] }');
-    const map = build(text + entry('b', 'runnable: true'), [recipe('a')]);
-    expect(map.nodes.get('a')?.edges).toEqual([
-      { kind: 'uses', from: 'a', to: 'b' },
-      { kind: 'runs-as', from: 'a', to: 'recipe-data-thing' },
-    ]);
+    const map = buildMap(small(), [recipe('lora')]);
+    expect(map.nodes.get('lora')?.edges).toContainEqual({ kind: 'runs-as', from: 'lora', to: 'recipe-data-thing' });
     expect(map.nodes.get('recipe-data-thing')?.kind).toBe('recipe');
-    expect(map.incoming.get('b')).toEqual([{ kind: 'uses', from: 'a', to: 'b' }]);
+    expect(map.incoming.get('recipe-data-thing')).toHaveLength(1);
     const { covered, missing } = coverageOf(map);
-    expect([covered.map((n) => n.slug), missing.map((n) => n.slug)]).toEqual([['a'], ['b']]);
+    expect([covered.map((n) => n.slug), missing.map((n) => n.slug)]).toEqual([
+      ['lora'],
+      ['transformer', 'full-tuning'],
+    ]);
   });
 });
 
 describe('the bundled content', () => {
-  it('and the recipes of this repository fit together', async () => {
-    const map = buildMap(await readContent(BUNDLED_CONTENT), recipes);
+  it('holds together, with the recipes of this repository, and has its size', async () => {
+    const content = await readContent(BUNDLED_CONTENT);
+    const map = buildMap(content, recipes);
     expect(map.manifests.size).toBe(recipes.length);
     const { covered, missing } = coverageOf(map);
     for (const slug of ['data-cleaning', 'data-sampling', 'quantization'])
       expect(covered.map((n) => n.slug)).toContain(slug);
     // what the map promises and nobody has written yet is said, not hidden
     for (const { recipes: made } of missing) expect(made).toEqual([]);
+    expect(content.entries.length).toBeGreaterThanOrEqual(320);
+    expect(map.edges.filter((e) => e.kind !== 'runs-as').length).toBeGreaterThanOrEqual(900);
+  });
+
+  it('has every algorithm with its paper, and every figure that can be checked, checked', async () => {
+    const { entries } = await readContent(BUNDLED_CONTENT);
+    const wanting = entries.filter(
+      ({ entry: e }) =>
+        (e.kind === 'algorithm' || (e.runnable && e.kind === 'technique')) && (!e.method || !e.references.length),
+    );
+    expect(wanting.map((p) => p.entry.slug)).toEqual([]);
+    const figures = new Map(entries.flatMap(({ entry: e }) => (e.figure ? [[e.slug, e.figure] as const] : [])));
+    // 36 + 29 + 14 = 79, and the shares of each
+    expect(figures.get('domestic-model-count')).toMatchObject({ value: 79, check: { sum: expect.anything() } });
+    const shares = [...figures.values()].flatMap((f) =>
+      f.check?.percent?.whole === 'domestic-model-count' ? [f.value] : [],
+    );
+    expect(shares.sort()).toEqual([17.72, 36.71, 45.57]);
   });
 });
