@@ -1,4 +1,4 @@
-import { catalog } from '@strata/contracts/grpc';
+import { type catalog } from '@strata/contracts/grpc';
 import { StrataError } from '@strata/kernel';
 import type { Implementation } from '@strata/service-kit';
 import { INSIGHTS, insightNamed } from '../insight/all.js';
