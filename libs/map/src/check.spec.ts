@@ -83,6 +83,24 @@ describe('what holds together', () => {
     expect(problems(...entries)).toContainEqual(expect.stringMatching(message));
   });
 
+  it('refuses one publication under two slugs', () => {
+    type Citation = NonNullable<Entry['citation']>;
+    const twice = (a: Partial<Citation>, b: Partial<Citation>): string[] => {
+      const source = (slug: string, citation: Partial<Citation>): Entry =>
+        entry(slug, { kind: 'source', citation: { title: slug, authors: 'Somebody', year: 2020, ...citation } });
+      return problems(entry('read', { references: ['one', 'two'] }), source('one', a), source('two', b));
+    };
+    const said = (key: string): string[] => [
+      `x.yaml:3: "two" is the same publication as "one": ${key}; keep one of them`,
+    ];
+    // arXiv counts a preprint by its first deposit, a conference by its meeting: the years differ, the work does not
+    expect(twice({ arxiv: '1910.02054', year: 2019 }, { arxiv: '1910.02054' })).toEqual(said('arXiv 1910.02054'));
+    expect(twice({ doi: '10.1000/Ab' }, { doi: '10.1000/aB' })).toEqual(said('DOI 10.1000/ab'));
+    expect(twice({ url: 'https://x.org/a/' }, { url: 'https://x.org/a' })).toEqual(said('address https://x.org/a'));
+    expect(twice({ title: 'ZeRO: Memory' }, { title: 'Zero – memory' })).toEqual(said('title "zero memory"'));
+    expect(twice({ arxiv: '1910.02054' }, { arxiv: '1910.02055', doi: '10.1000/ab' })).toEqual([]);
+  });
+
   it('checks the arithmetic of figures', () => {
     const wrong = (slug: string, value: number): string[] =>
       problems(...SAMPLE.map((e) => (e.slug === slug && e.figure ? { ...e, figure: { ...e.figure, value } } : e)));

@@ -184,6 +184,33 @@ function checkFigures(content: readonly Placed[], bySlug: Found): Problem[] {
   return problems;
 }
 
+/** Names of one publication: its identifiers, or its title where it has none. */
+function publicationKeys({ arxiv, doi, url, title }: NonNullable<Placed['entry']['citation']>): string[] {
+  const identifiers = [
+    ...(arxiv ? [`arXiv ${arxiv}`] : []),
+    // a DOI is compared without case (DOI Handbook, section 2.4)
+    ...(doi ? [`DOI ${doi.toLowerCase()}`] : []),
+    ...(url ? [`address ${url.replace(/\/$/, '')}`] : []),
+  ];
+  return [...identifiers, `title "${folded(title)}"`];
+}
+
+/** A publication that is two entries has its evidence in two heaps. */
+function checkPublications(content: readonly Placed[]): Problem[] {
+  const owner = new Map<string, Placed>();
+  const problems: Problem[] = [];
+  for (const placed of content) {
+    const { slug, citation } = placed.entry;
+    const keys = citation ? publicationKeys(citation) : [];
+    const same = keys.find((key) => owner.has(key));
+    const first = same && owner.get(same);
+    if (first && first.entry.slug !== slug)
+      problems.push(at(placed, `"${slug}" is the same publication as "${first.entry.slug}": ${same}; keep one of them`));
+    for (const key of keys) if (!owner.has(key)) owner.set(key, placed);
+  }
+  return problems;
+}
+
 /** All that does not hold together in these entries, in the order of what a writer mends first. */
 export function checkEntries(content: readonly Placed[]): Problem[] {
   const { bySlug, problems } = checkSlugs(content);
@@ -192,6 +219,7 @@ export function checkEntries(content: readonly Placed[]): Problem[] {
     ...checkEdges(content, bySlug),
     ...checkOrders(content, bySlug),
     ...checkNames(content),
+    ...checkPublications(content),
     ...checkFigures(content, bySlug),
   ];
 }
