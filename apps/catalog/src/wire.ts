@@ -38,7 +38,7 @@ function toWire(n: MapNode): catalog.Node {
     citation: citation && {
       title: citation.title,
       authors: citation.authors,
-      year: citation.year,
+      year: citation.year ?? 0,
       venue: citation.venue ?? '',
       arxiv: citation.arxiv ?? '',
       doi: citation.doi ?? '',

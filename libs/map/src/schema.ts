@@ -50,7 +50,7 @@ const Figure = z.strictObject({
 const Citation = z.strictObject({
   title: text(400),
   authors: text(400).describe('As printed, shortened with "et al." from the fourth on'),
-  year: z.number().int().min(1600).max(2100),
+  year: z.number().int().min(1600).max(2100).optional().describe('Absent where the publication gives none'),
   venue: text(200).describe('Journal, conference, publisher or site').optional(),
   arxiv: z
     .string()

@@ -65,7 +65,7 @@ const Figure = z.object({
 const Citation = z.object({
   title: z.string(),
   authors: z.string(),
-  year: z.number().int(),
+  year: z.number().int().nullable(),
   venue: z.string().nullable(),
   arxiv: z.string().nullable(),
   doi: z.string().nullable(),

@@ -70,7 +70,7 @@ export function nodeView(node: catalog.Node | undefined): CatalogNode {
       ? {
           title: citation.title,
           authors: citation.authors,
-          year: citation.year,
+          year: orNull(citation.year),
           venue: orNull(citation.venue),
           arxiv: orNull(citation.arxiv),
           doi: orNull(citation.doi),
