@@ -1,5 +1,5 @@
 /**
- * A map of many times the size: copy `i` of an entry has the slug `slug-i` and the names `X i`, and its edges, references and figures lead to
+ * A map of many times the size: copy I of an entry has the slug `slug-xI` and the names `X I`, and its edges, references and figures lead to
  * entries of the same copy. The first copy is the map itself. Texts are shared between copies; what is made of them is not.
  * It does not pass the checks of the content (aliases repeat), so it is joined with `assemble`, not with `buildMap`.
  * @param {readonly import('@strata/map').Entry[]} entries
@@ -17,23 +17,23 @@ export function* multiplied(entries, count) {
 }
 
 function copyOf(entry, i) {
-  const slugs = (list) => list.map((slug) => `${slug}-${i}`);
+  const slugs = (list) => list.map((slug) => `${slug}-x${i}`);
   const { check } = entry.figure ?? {};
   return {
     ...entry,
-    slug: `${entry.slug}-${i}`,
+    slug: `${entry.slug}-x${i}`,
     name: { en: `${entry.name.en} ${i}`, zh: `${entry.name.zh} ${i}` },
     references: slugs(entry.references),
     edges: Object.fromEntries(Object.entries(entry.edges).map(([kind, to]) => [kind, slugs(to)])),
     figure: entry.figure && {
       ...entry.figure,
-      source: `${entry.figure.source}-${i}`,
+      source: `${entry.figure.source}-x${i}`,
       check: check && {
         sum: check.sum && slugs(check.sum),
         percent: check.percent && {
           ...check.percent,
-          part: `${check.percent.part}-${i}`,
-          whole: `${check.percent.whole}-${i}`,
+          part: `${check.percent.part}-x${i}`,
+          whole: `${check.percent.whole}-x${i}`,
         },
       },
     },
