@@ -17,6 +17,12 @@ export const ConfigSchema = z.object({
     .string()
     .default('')
     .describe('folder with the YAML files of the map; empty: the content that comes with Strata'),
+  EVIDENCE_DIR: z
+    .string()
+    .default('')
+    .describe(
+      'folder where the evidence suite left its records, which are shown with recipes; empty: .evidence of the checkout, if it is there',
+    ),
 });
 export type Config = z.output<typeof ConfigSchema>;
 

@@ -12,7 +12,9 @@ import {
 } from '@strata/service-kit';
 import { Gauge } from 'prom-client';
 import type { Config } from './config.js';
-import { buildMap, coverageOf, recipeSlug, type CatalogMap } from './map/map.js';
+import { openEvidence } from './evidence.js';
+import { coverageOf } from './map/coverage.js';
+import { buildMap, type CatalogMap } from './map/map.js';
 import { catalogMethods } from './methods/all.js';
 import { createDatabase } from './overlay/database.js';
 import type { ThreadProgram } from './overlay/read-import.js';
@@ -75,6 +77,7 @@ export async function startCatalog(
   const map = buildMap(content, recipes);
   const publicEntries = content.entries.map((p) => p.entry);
   const publicView = viewOf(map);
+  const evidence = await openEvidence(config.EVIDENCE_DIR, log);
   const database = createDatabase(config.DATABASE_URL, log);
   const versions: Versions = createVersions(database);
   const views = createTenantViews(publicView, publicEntries, recipes, config.DATABASE_URL ? versions : undefined);
@@ -86,8 +89,10 @@ export async function startCatalog(
     tls: tlsOf(config),
     log,
   });
-  const recipeSlugs = recipes.map((r) => recipeSlug(r.name));
-  grpc.add(catalog.CatalogServiceService, catalogMethods({ views, versions, publicEntries, recipeSlugs, thread }));
+  grpc.add(
+    catalog.CatalogServiceService,
+    catalogMethods({ views, versions, publicEntries, recipes, evidence, thread }),
+  );
   const grpcPort = await grpc.listen();
   // the map is in memory before the port opens: what answers is ready
   const checks = () => ({ map: { ok: true, detail: `${map.nodes.size} entries` } });

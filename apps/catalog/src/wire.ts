@@ -1,5 +1,5 @@
-import type { RecipeManifest } from '@strata/contracts';
 import type { catalog } from '@strata/contracts/grpc';
+import type { Coverage, Covered } from './map/coverage.js';
 import type { MapNode } from './map/map.js';
 
 const made = new WeakMap<MapNode, catalog.Node>();
@@ -46,13 +46,26 @@ function toWire(n: MapNode): catalog.Node {
     },
     references: [...n.references],
     private: n.private,
+    recipe: undefined,
   };
 }
 
-export const wireRecipe = (m: RecipeManifest): catalog.Recipe => ({ name: m.name, manifestJson: JSON.stringify(m) });
+const wireCovered = ({ node, areas }: Covered): catalog.CoverageEntry => ({
+  slug: node.slug,
+  name: node.name,
+  recipes: [...node.recipes],
+  kind: node.kind,
+  areas: areas.map((a) => a.slug),
+});
+const slugsOf = (nodes: readonly MapNode[]): string[] => nodes.map((n) => n.slug);
 
-export const wireCoverage = (n: MapNode): catalog.CoverageEntry => ({
-  slug: n.slug,
-  name: n.name,
-  recipes: [...n.recipes],
+export const wireCoverage = ({ covered, missing, areas }: Coverage): catalog.CoverageResponse => ({
+  covered: covered.map(wireCovered),
+  missing: missing.map(wireCovered),
+  areas: areas.map((a) => ({
+    slug: a.section?.slug ?? '',
+    name: a.section?.name,
+    covered: slugsOf(a.covered),
+    missing: slugsOf(a.missing),
+  })),
 });

@@ -55,6 +55,8 @@ export interface Reference {
   readonly command: string;
   readonly date: string;
   readonly hardware: string;
+  /** Short hash of the commit whose code gave the value. */
+  readonly commit: string;
 }
 
 export interface RecipeDefinition<S extends z.ZodObject = z.ZodObject> {
@@ -141,8 +143,12 @@ export const RecipeManifest = z
         tolerance: z.number(),
         data: z.string(),
         command: z.string(),
-        date: z.string(),
+        date: z.iso.date(),
         hardware: z.string(),
+        commit: z
+          .string()
+          .regex(/^[0-9a-f]{7,40}$/)
+          .describe('the commit whose code gave the value'),
       })
       .nullable(),
   })

@@ -5,7 +5,8 @@ import { recipes } from '@strata/recipes';
 import { z } from 'zod';
 import { BUNDLED_CONTENT } from '../app.module.js';
 import { small } from '../testing/content.js';
-import { buildMap, coverageOf } from './map.js';
+import { coverageOf } from './coverage.js';
+import { buildMap } from './map.js';
 
 const recipe = (slug: string) =>
   defineRecipe({
@@ -41,9 +42,9 @@ describe('the map with its recipes', () => {
     expect(map.nodes.get('recipe-data-thing')?.kind).toBe('recipe');
     expect(map.incoming.get('recipe-data-thing')).toHaveLength(1);
     const { covered, missing } = coverageOf(map);
-    expect([covered.map((n) => n.slug), missing.map((n) => n.slug)]).toEqual([
+    expect([covered.map((c) => c.node.slug), missing.map((c) => c.node.slug)]).toEqual([
       ['lora'],
-      ['transformer', 'full-tuning'],
+      ['full-tuning', 'transformer'],
     ]);
   });
 });
@@ -55,9 +56,9 @@ describe('the bundled content', () => {
     expect(map.manifests.size).toBe(recipes.length);
     const { covered, missing } = coverageOf(map);
     for (const slug of ['data-cleaning', 'data-sampling', 'quantization'])
-      expect(covered.map((n) => n.slug)).toContain(slug);
+      expect(covered.map((c) => c.node.slug)).toContain(slug);
     // what the map promises and nobody has written yet is said, not hidden
-    for (const { recipes: made } of missing) expect(made).toEqual([]);
+    for (const { node } of missing) expect(node.recipes).toEqual([]);
     expect(content.entries.length).toBeGreaterThanOrEqual(320);
     expect(map.edges.filter((e) => e.kind !== 'runs-as').length).toBeGreaterThanOrEqual(900);
   });

@@ -106,9 +106,3 @@ export function buildMap(content: Parsed, recipes: readonly RecipeDefinition[]):
     recipes,
   );
 }
-
-/** Runnable entries with and without a recipe: what the map promises and what of it runs today. */
-export function coverageOf(map: CatalogMap): { covered: MapNode[]; missing: MapNode[] } {
-  const wanted = [...map.nodes.values()].filter((n) => n.runnable);
-  return { covered: wanted.filter((n) => n.recipes.length > 0), missing: wanted.filter((n) => !n.recipes.length) };
-}

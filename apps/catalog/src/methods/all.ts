@@ -1,10 +1,23 @@
+import type { RecipeDefinition } from '@strata/contracts';
 import type { catalog } from '@strata/contracts/grpc';
 import type { Implementation } from '@strata/service-kit';
+import type { Evidence } from '../evidence.js';
+import { recipeSlug } from '../map/map.js';
 import { overlayMethods, type OverlayDeps } from './overlay.js';
 import { readMethods } from './read.js';
+import { recipeDetails, recipeMethods } from './recipes.js';
+
+export interface CatalogDeps extends Omit<OverlayDeps, 'recipeSlugs'> {
+  readonly recipes: readonly RecipeDefinition[];
+  readonly evidence: Evidence;
+}
 
 /** The methods of `strata.catalog.v1.CatalogService`. */
-export const catalogMethods = (deps: OverlayDeps): Implementation<typeof catalog.CatalogServiceService> => ({
-  ...readMethods(deps.views),
-  ...overlayMethods(deps),
-});
+export function catalogMethods(deps: CatalogDeps): Implementation<typeof catalog.CatalogServiceService> {
+  const detail = recipeDetails(deps.recipes, deps.evidence);
+  return {
+    ...readMethods(deps.views, detail),
+    ...recipeMethods(deps.views, detail),
+    ...overlayMethods({ ...deps, recipeSlugs: deps.recipes.map((r) => recipeSlug(r.name)) }),
+  };
+}

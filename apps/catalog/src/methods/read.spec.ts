@@ -193,9 +193,18 @@ describe('the whole', () => {
   });
 
   it('tells what runs and what does not yet', async () => {
-    const { covered, missing } = await call().coverage({ tenant: '' });
+    const { covered, missing, areas } = await call().coverage({ tenant: '' });
     expect(covered).toMatchObject([{ slug: 'lora', recipes: ['language/lora'] }]);
     expect(slugs(missing).sort()).toEqual(['full-tuning', 'transformer']);
+    // the transformer lies in deep learning, a subset of machine learning, which the section contains
+    expect(missing.map((m) => [m.slug, m.kind, m.areas])).toEqual([
+      ['full-tuning', 'technique', []],
+      ['transformer', 'algorithm', ['algorithms']],
+    ]);
+    expect(areas).toEqual([
+      { slug: 'algorithms', name: { en: 'Algorithms', zh: '主流算法' }, covered: [], missing: ['transformer'] },
+      { slug: '', name: undefined, covered: ['lora'], missing: ['full-tuning'] },
+    ]);
   });
 
   it('lists recipes, and one by name', async () => {

@@ -5,10 +5,12 @@ import { INSIGHTS, insightNamed } from '../insight/all.js';
 import type { Cell, Insight } from '../insight/insight.js';
 import { NO_FILTER, testOf, type NodeFilter } from '../map/filter.js';
 import { around, edgesAt, wayBetween } from '../map/graph.js';
-import { coverageOf, type MapNode } from '../map/map.js';
+import { coverageOf } from '../map/coverage.js';
+import type { MapNode } from '../map/map.js';
 import type { Hit } from '../search/search.js';
 import type { View, Views } from '../views.js';
-import { wireCoverage, wireNode, wireRecipe } from '../wire.js';
+import { wireCoverage, wireNode } from '../wire.js';
+import type { RecipeDetail } from './recipes.js';
 
 const USUAL_LIMIT = 50;
 const HIGHEST_LIMIT = 500;
@@ -73,24 +75,18 @@ export type Semantic = (view: View, query: string) => Promise<Hit[] | undefined>
 
 type Reading = Pick<
   Implementation<typeof catalog.CatalogServiceService>,
-  | 'getNode'
-  | 'listNodes'
-  | 'search'
-  | 'neighbours'
-  | 'path'
-  | 'subgraph'
-  | 'stats'
-  | 'coverage'
-  | 'insight'
-  | 'watch'
-  | 'listRecipes'
-  | 'getRecipe'
+  'getNode' | 'listNodes' | 'search' | 'neighbours' | 'path' | 'subgraph' | 'stats' | 'coverage' | 'insight' | 'watch'
 >;
 
 /** What reads the map. */
-export function readMethods(views: Views): Reading {
+export function readMethods(views: Views, recipe: RecipeDetail): Reading {
   return {
-    getNode: async ({ slug, tenant }) => wireNode(known(await views.of(tenant), slug)),
+    async getNode({ slug, tenant }) {
+      const node = known(await views.of(tenant), slug);
+      const wire = wireNode(node);
+      const [name] = node.recipes;
+      return node.kind === 'recipe' && name ? { ...wire, recipe: await recipe(name) } : wire;
+    },
 
     async listNodes({ filter, after, limit, tenant }) {
       const view = await views.of(tenant);
@@ -176,8 +172,7 @@ export function readMethods(views: Views): Reading {
     },
 
     async coverage({ tenant }) {
-      const { covered, missing } = coverageOf((await views.of(tenant)).map);
-      return { covered: covered.map(wireCoverage), missing: missing.map(wireCoverage) };
+      return wireCoverage(coverageOf((await views.of(tenant)).map));
     },
 
     async insight({ name, tenant }) {
@@ -211,26 +206,6 @@ export function readMethods(views: Views): Reading {
       views.of(tenant).then(
         ({ version }) => write({ version }),
         (e: unknown) => call.destroy(e instanceof Error ? e : new Error(String(e))),
-      );
-    },
-
-    async listRecipes({ queue }) {
-      const { map } = await views.of('');
-      const fits = [...map.manifests.values()].filter((m) => !queue || m.queue === queue);
-      return { recipes: fits.map(wireRecipe) };
-    },
-
-    async getRecipe({ name }) {
-      const view = await views.of('');
-      const manifest = view.map.manifests.get(name);
-      if (manifest) return wireRecipe(manifest);
-      const near = view
-        .search(name, { test: (n) => n.kind === 'recipe' })
-        .slice(0, SUGGESTIONS)
-        .flatMap((h) => h.node.recipes);
-      throw new StrataError(
-        'unknown_recipe',
-        `there is no recipe "${name}"${near.length ? `; near to it: ${near.join(', ')}` : ''}. GET /api/recipes lists them all`,
       );
     },
   };

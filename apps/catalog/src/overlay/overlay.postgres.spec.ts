@@ -16,7 +16,7 @@ const call = (): TestCatalog['client']['call'] => service.client.call;
 beforeAll(async () => {
   dir = await mkdtemp(path.join(os.tmpdir(), 'strata-catalog-pg-'));
   postgres = await startPostgres({ dataDir: path.join(dir, 'pg'), durable: false });
-  service = await startTestCatalog(small(), [], postgres.url);
+  service = await startTestCatalog(small(), [], { DATABASE_URL: postgres.url });
 }, 60_000);
 afterAll(async () => {
   await service?.stop();
@@ -126,7 +126,7 @@ describe('entries of one’s own', () => {
   });
 
   it('stay through a restart, and another catalog sees what this one changed', async () => {
-    const other = await startTestCatalog(small(), [], postgres.url);
+    const other = await startTestCatalog(small(), [], { DATABASE_URL: postgres.url });
     await upload('two', ownEntry('first'));
     expect((await other.client.call.getNode(ask.get('first', 'two'))).private).toBe(true);
     await upload('two', ownEntry('second'), { merge: true });
@@ -183,8 +183,8 @@ describe('history', () => {
     const known = async (): Promise<number> =>
       (await call().listVersions({ tenant: '', before: 0, limit: 0 })).versions.length;
     const before = await known();
-    const again = await startTestCatalog(small(), [], postgres.url);
-    const next = await startTestCatalog(changed, [], postgres.url);
+    const again = await startTestCatalog(small(), [], { DATABASE_URL: postgres.url });
+    const next = await startTestCatalog(changed, [], { DATABASE_URL: postgres.url });
     while ((await known()) < before + 1) await new Promise((r) => setTimeout(r, 20));
     const [newest, last] = (await call().listVersions({ tenant: '', before: 0, limit: 2 })).versions;
     expect(newest).toMatchObject({ added: 0, changed: 1, removed: 0 });

@@ -25,13 +25,13 @@ export interface TestCatalog {
 export async function startTestCatalog(
   content: Parsed,
   recipes: readonly RecipeDefinition[] = [],
-  databaseUrl = '',
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<TestCatalog> {
   const config = ConfigSchema.parse({
     SERVICE_TOKEN: TOKEN,
     GRPC_PORT: 0,
     LOG_LEVEL: 'silent',
-    DATABASE_URL: databaseUrl,
+    ...settings,
   });
   const running = await startCatalog(config, content, recipes, thread);
   const address = `127.0.0.1:${running.grpcPort}`;

@@ -179,8 +179,7 @@ export class CatalogController {
     @RequestId() requestId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<z.output<typeof CatalogCoverage>> {
-    const { covered, missing } = fresh(await this.catalog.read('coverage', { tenant }, requestId), reply);
-    return { object: 'catalog_coverage', covered: covered.map(coverageView), missing: missing.map(coverageView) };
+    return coverageView(fresh(await this.catalog.read('coverage', { tenant }, requestId), reply));
   }
 
   @Get('insights')

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Problem, RecipeManifest } from '@strata/contracts';
+import {
+  manifestOf,
+  smokeOf,
+  type EvidenceRecord,
+  type Problem,
+  type RecipeDefinition,
+  type RecipeManifest,
+} from '@strata/contracts';
 import { catalog } from '@strata/contracts/grpc';
 import { StrataError } from '@strata/kernel';
 import { recipes } from '@strata/recipes';
@@ -11,7 +18,7 @@ import {
   type TestDatabase,
   type TestGateway,
 } from '../testing/gateway.js';
-import type { CatalogNode } from './schemas.js';
+import { CatalogNode } from './schemas.js';
 
 type Methods = Implementation<typeof catalog.CatalogServiceService>;
 
@@ -24,6 +31,31 @@ const node = catalog.Node.fromPartial({
   runnable: true,
   facets: { since: 2021 },
   edges: [{ kind: 'subset-of', from: 'lora', to: 'transfer-learning' }],
+});
+const evidence: EvidenceRecord = {
+  recipe: 'data/clean',
+  runs: [
+    {
+      what: 'adult-income',
+      passed: true,
+      date: '2026-11-25T12:00:00.000Z',
+      commit: '2eac113',
+      changed: false,
+      hardware: '2 × a processor',
+      figures: { accuracy: 0.858 },
+    },
+  ],
+};
+const cleaner = recipes.find((r) => r.name === 'data/clean') as RecipeDefinition;
+const recipeNode = catalog.Node.fromPartial({
+  slug: 'recipe-data-clean',
+  kind: 'recipe',
+  recipe: {
+    name: 'data/clean',
+    manifestJson: JSON.stringify(manifestOf(cleaner)),
+    smokeJson: JSON.stringify(smokeOf(cleaner)),
+    lastEvidenceJson: JSON.stringify(evidence),
+  },
 });
 const version = catalog.Version.fromPartial({
   number: 4,
@@ -60,6 +92,7 @@ function methods(): Methods {
   const info = { name: 'shares', title: node.name, about: node.summary, chart: 'bar' };
   return {
     getNode: async (request, call) => {
+      if (request.slug === 'recipe-data-clean') return recipeNode;
       if (request.slug !== 'lora') throw new StrataError('not_found', `the catalog has no entry "${request.slug}"`);
       return answer('getNode', node)(request, call);
     },
@@ -85,7 +118,16 @@ function methods(): Methods {
         version: 'v1',
       }),
     ),
-    coverage: answer('coverage', { covered: [], missing: [{ slug: 'lora', name: node.name, recipes: [] }] }),
+    coverage: answer(
+      'coverage',
+      catalog.CoverageResponse.fromPartial({
+        missing: [{ slug: 'lora', name: node.name, kind: 'technique', areas: ['algorithms'] }],
+        areas: [
+          { slug: 'algorithms', name: node.name, missing: ['lora'] },
+          { slug: '', covered: ['mine'] },
+        ],
+      }),
+    ),
     insight: answer(
       'insight',
       catalog.InsightResponse.fromPartial({
@@ -98,7 +140,7 @@ function methods(): Methods {
     ),
     watch: (call) => call.end(),
     listRecipes: answer('listRecipes', { recipes: [] }),
-    getRecipe: answer('getRecipe', { name: '', manifestJson: '' }),
+    getRecipe: answer('getRecipe', catalog.Recipe.fromPartial({})),
     export: (call) => {
       seen.push({ method: 'export', request: { ...call.request }, requestId: '' });
       if (call.request.format === 'csv') {
@@ -172,7 +214,24 @@ describe('the catalog through the gateway', () => {
     const near = await gateway.call('GET', '/api/catalog/nodes/lora/neighbours?edge=subset-of');
     expect(near.body).toMatchObject({ data: [{ edge: { to: 'transfer-learning' } }] });
     expect((await gateway.call('GET', '/api/catalog/stats')).body).toMatchObject({ by_kind: { technique: 2 } });
-    expect((await gateway.call('GET', '/api/catalog/coverage')).body).toMatchObject({ missing: [{ slug: 'lora' }] });
+    expect((await gateway.call('GET', '/api/catalog/coverage')).body).toEqual({
+      object: 'catalog_coverage',
+      covered: [],
+      missing: [{ slug: 'lora', kind: 'technique', name: node.name, areas: ['algorithms'], recipes: [] }],
+      areas: [
+        { slug: 'algorithms', name: node.name, covered: [], missing: ['lora'] },
+        { slug: null, name: { en: '', zh: '' }, covered: ['mine'], missing: [] },
+      ],
+    });
+  });
+
+  it('shows what stands behind a recipe: parameters, a small run, the last evidence', async () => {
+    const { body } = await gateway.call('GET', '/api/catalog/nodes/recipe-data-clean');
+    const shown = CatalogNode.parse(body);
+    expect(shown.recipe?.manifest).toMatchObject({ name: 'data/clean', params: { type: 'object' } });
+    expect(shown.recipe?.smoke.inputs['data']).toMatchObject({ from: 'data', format: 'csv' });
+    expect(shown.recipe?.last_evidence).toEqual(evidence);
+    expect((await gateway.call<CatalogNode>('GET', '/api/catalog/nodes/lora')).body.recipe).toBeNull();
   });
 
   it('turns conditions into a filter', async () => {

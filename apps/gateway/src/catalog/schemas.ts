@@ -1,4 +1,4 @@
-import { ListQuery } from '@strata/contracts';
+import { EvidenceRecord, ListQuery, RecipeManifest, SmokeView } from '@strata/contracts';
 import { z } from 'zod';
 
 export const Text = z.object({ en: z.string(), zh: z.string() });
@@ -72,6 +72,12 @@ const Citation = z.object({
   url: z.string().nullable(),
 });
 
+const Recipe = z.object({
+  manifest: RecipeManifest,
+  smoke: SmokeView.describe('the small run that comes with it'),
+  last_evidence: EvidenceRecord.nullable().describe('its last runs in the evidence suite, where they are known'),
+});
+
 export const CatalogNode = z
   .object({
     object: z.literal('catalog_node'),
@@ -95,6 +101,7 @@ export const CatalogNode = z
     edges: z.array(CatalogEdge).describe('edges that begin here'),
     recipes: z.array(z.string()).describe('recipes that make it runnable'),
     private: z.boolean().describe('an entry of your own'),
+    recipe: Recipe.nullable().describe('of an entry of kind recipe, when it is asked for by its slug'),
   })
   .meta({ id: 'CatalogNode' });
 export type CatalogNode = z.output<typeof CatalogNode>;
@@ -172,12 +179,25 @@ export const CatalogStats = z
     semantic: z.boolean().describe('search by meaning is ready'),
   })
   .meta({ id: 'CatalogStats' });
-export const CoverageItem = z.object({ slug: z.string(), name: Text, recipes: z.array(z.string()) });
+export const CoverageItem = z.object({
+  slug: z.string(),
+  kind: z.string(),
+  name: Text,
+  areas: z.array(z.string()).describe('sections of the layer that it lies in, the nearest first'),
+  recipes: z.array(z.string()),
+});
+const CoverageArea = z.object({
+  slug: z.string().nullable().describe('a section of the layer; null: entries of none'),
+  name: Text,
+  covered: z.array(z.string()),
+  missing: z.array(z.string()),
+});
 export const CatalogCoverage = z
   .object({
     object: z.literal('catalog_coverage'),
     covered: z.array(CoverageItem).describe('runnable entries with a recipe'),
     missing: z.array(CoverageItem).describe('runnable entries without one'),
+    areas: z.array(CoverageArea).describe('the same by area; each entry counts in the nearest of its areas'),
   })
   .meta({ id: 'CatalogCoverage' });
 export const InsightInfo = z

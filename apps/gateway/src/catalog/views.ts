@@ -1,6 +1,8 @@
+import type { EvidenceRecord, RecipeManifest, SmokeView } from '@strata/contracts';
 import type { catalog } from '@strata/contracts/grpc';
 import type { z } from 'zod';
 import type {
+  CatalogCoverage,
   CatalogDiff,
   CatalogInsight,
   CatalogNode,
@@ -34,7 +36,14 @@ const NO_NODE: CatalogNode = {
   edges: [],
   recipes: [],
   private: false,
+  recipe: null,
 };
+
+const recipeView = (r: catalog.Recipe): NonNullable<CatalogNode['recipe']> => ({
+  manifest: JSON.parse(r.manifestJson) as RecipeManifest,
+  smoke: JSON.parse(r.smokeJson) as SmokeView,
+  last_evidence: r.lastEvidenceJson ? (JSON.parse(r.lastEvidenceJson) as EvidenceRecord) : null,
+});
 
 export function nodeView(node: catalog.Node | undefined): CatalogNode {
   if (!node) return NO_NODE;
@@ -81,6 +90,7 @@ export function nodeView(node: catalog.Node | undefined): CatalogNode {
     edges: node.edges,
     recipes: node.recipes,
     private: node.private,
+    recipe: node.recipe ? recipeView(node.recipe) : null,
   };
 }
 
@@ -102,10 +112,18 @@ export function facetsView(counts: readonly catalog.FacetCount[]): z.output<type
   return facets;
 }
 
-export const coverageView = (e: catalog.CoverageEntry): z.output<typeof CoverageItem> => ({
+const coverageItem = (e: catalog.CoverageEntry): z.output<typeof CoverageItem> => ({
   slug: e.slug,
+  kind: e.kind,
   name: e.name ?? EMPTY,
+  areas: e.areas,
   recipes: e.recipes,
+});
+export const coverageView = (c: catalog.CoverageResponse): z.output<typeof CatalogCoverage> => ({
+  object: 'catalog_coverage',
+  covered: c.covered.map(coverageItem),
+  missing: c.missing.map(coverageItem),
+  areas: c.areas.map((a) => ({ ...a, slug: orNull(a.slug), name: a.name ?? EMPTY })),
 });
 
 export const infoView = (i: catalog.InsightInfo | undefined): z.output<typeof InsightInfo> => ({

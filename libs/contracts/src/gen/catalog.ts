@@ -61,6 +61,8 @@ export interface Node {
   references: string[];
   /** An entry of the tenant's own. */
   private: boolean;
+  /** What stands behind an entry of kind recipe; in the answer to GetNode alone. */
+  recipe: Recipe | undefined;
 }
 
 export interface Edge {
@@ -263,11 +265,25 @@ export interface CoverageEntry {
   slug: string;
   name: Localized | undefined;
   recipes: string[];
+  kind: string;
+  /** Sections of the layer that it lies in, by contains and subset-of, the nearest first. */
+  areas: string[];
+}
+
+/** A section of the layer, and how much of what it wants as a job runs today. An entry counts in the nearest of its areas. */
+export interface CoverageArea {
+  /** Empty: entries of no area. */
+  slug: string;
+  name: Localized | undefined;
+  covered: string[];
+  missing: string[];
 }
 
 export interface CoverageResponse {
   covered: CoverageEntry[];
   missing: CoverageEntry[];
+  /** In the order of the map. */
+  areas: CoverageArea[];
 }
 
 export interface InsightRequest {
@@ -338,10 +354,15 @@ export interface GetRecipeRequest {
   name: string;
 }
 
-/** The manifest as JSON: its shape is `RecipeManifest` of @strata/contracts. */
+/** Shapes of the JSON are those of @strata/contracts. */
 export interface Recipe {
   name: string;
+  /** `RecipeManifest`: the schema of its parameters and its reference result among it. */
   manifestJson: string;
+  /** `SmokeView`: the small run that comes with it; empty in lists. */
+  smokeJson: string;
+  /** `EvidenceRecord`: its last runs in the evidence suite; empty in lists, and where none is known. */
+  lastEvidenceJson: string;
 }
 
 export interface ExportRequest {
@@ -674,6 +695,7 @@ function createBaseNode(): Node {
     citation: undefined,
     references: [],
     private: false,
+    recipe: undefined,
   };
 }
 
@@ -726,6 +748,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.private !== false) {
       writer.uint32(128).bool(message.private);
+    }
+    if (message.recipe !== undefined) {
+      Recipe.encode(message.recipe, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -871,6 +896,14 @@ export const Node: MessageFns<Node> = {
             message.private = reader.bool();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.recipe = Recipe.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -903,6 +936,7 @@ export const Node: MessageFns<Node> = {
         ? object.references.map((e: any) => globalThis.String(e))
         : [],
       private: isSet(object.private) ? globalThis.Boolean(object.private) : false,
+      recipe: isSet(object.recipe) ? Recipe.fromJSON(object.recipe) : undefined,
     };
   },
 
@@ -956,6 +990,9 @@ export const Node: MessageFns<Node> = {
     if (message.private !== false) {
       obj.private = message.private;
     }
+    if (message.recipe !== undefined) {
+      obj.recipe = Recipe.toJSON(message.recipe);
+    }
     return obj;
   },
 
@@ -992,6 +1029,9 @@ export const Node: MessageFns<Node> = {
       : undefined;
     message.references = object.references?.map((e) => e) || [];
     message.private = object.private ?? false;
+    message.recipe = (object.recipe !== undefined && object.recipe !== null)
+      ? Recipe.fromPartial(object.recipe)
+      : undefined;
     return message;
   },
 };
@@ -3956,7 +3996,7 @@ export const CoverageRequest: MessageFns<CoverageRequest> = {
 };
 
 function createBaseCoverageEntry(): CoverageEntry {
-  return { slug: "", name: undefined, recipes: [] };
+  return { slug: "", name: undefined, recipes: [], kind: "", areas: [] };
 }
 
 export const CoverageEntry: MessageFns<CoverageEntry> = {
@@ -3969,6 +4009,12 @@ export const CoverageEntry: MessageFns<CoverageEntry> = {
     }
     for (const v of message.recipes) {
       writer.uint32(26).string(v!);
+    }
+    if (message.kind !== "") {
+      writer.uint32(34).string(message.kind);
+    }
+    for (const v of message.areas) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -4010,6 +4056,22 @@ export const CoverageEntry: MessageFns<CoverageEntry> = {
             message.recipes.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.areas.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4027,6 +4089,8 @@ export const CoverageEntry: MessageFns<CoverageEntry> = {
       slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
       name: isSet(object.name) ? Localized.fromJSON(object.name) : undefined,
       recipes: globalThis.Array.isArray(object?.recipes) ? object.recipes.map((e: any) => globalThis.String(e)) : [],
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      areas: globalThis.Array.isArray(object?.areas) ? object.areas.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -4041,6 +4105,12 @@ export const CoverageEntry: MessageFns<CoverageEntry> = {
     if (message.recipes?.length) {
       obj.recipes = message.recipes;
     }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.areas?.length) {
+      obj.areas = message.areas;
+    }
     return obj;
   },
 
@@ -4052,12 +4122,131 @@ export const CoverageEntry: MessageFns<CoverageEntry> = {
     message.slug = object.slug ?? "";
     message.name = (object.name !== undefined && object.name !== null) ? Localized.fromPartial(object.name) : undefined;
     message.recipes = object.recipes?.map((e) => e) || [];
+    message.kind = object.kind ?? "";
+    message.areas = object.areas?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCoverageArea(): CoverageArea {
+  return { slug: "", name: undefined, covered: [], missing: [] };
+}
+
+export const CoverageArea: MessageFns<CoverageArea> = {
+  encode(message: CoverageArea, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slug !== "") {
+      writer.uint32(10).string(message.slug);
+    }
+    if (message.name !== undefined) {
+      Localized.encode(message.name, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.covered) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.missing) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CoverageArea {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCoverageArea();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.covered.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.missing.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CoverageArea {
+    return {
+      slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
+      name: isSet(object.name) ? Localized.fromJSON(object.name) : undefined,
+      covered: globalThis.Array.isArray(object?.covered) ? object.covered.map((e: any) => globalThis.String(e)) : [],
+      missing: globalThis.Array.isArray(object?.missing) ? object.missing.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: CoverageArea): unknown {
+    const obj: any = {};
+    if (message.slug !== "") {
+      obj.slug = message.slug;
+    }
+    if (message.name !== undefined) {
+      obj.name = Localized.toJSON(message.name);
+    }
+    if (message.covered?.length) {
+      obj.covered = message.covered;
+    }
+    if (message.missing?.length) {
+      obj.missing = message.missing;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CoverageArea>): CoverageArea {
+    return CoverageArea.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CoverageArea>): CoverageArea {
+    const message = createBaseCoverageArea();
+    message.slug = object.slug ?? "";
+    message.name = (object.name !== undefined && object.name !== null) ? Localized.fromPartial(object.name) : undefined;
+    message.covered = object.covered?.map((e) => e) || [];
+    message.missing = object.missing?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseCoverageResponse(): CoverageResponse {
-  return { covered: [], missing: [] };
+  return { covered: [], missing: [], areas: [] };
 }
 
 export const CoverageResponse: MessageFns<CoverageResponse> = {
@@ -4067,6 +4256,9 @@ export const CoverageResponse: MessageFns<CoverageResponse> = {
     }
     for (const v of message.missing) {
       CoverageEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.areas) {
+      CoverageArea.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -4100,6 +4292,14 @@ export const CoverageResponse: MessageFns<CoverageResponse> = {
             message.missing.push(CoverageEntry.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.areas.push(CoverageArea.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4120,6 +4320,7 @@ export const CoverageResponse: MessageFns<CoverageResponse> = {
       missing: globalThis.Array.isArray(object?.missing)
         ? object.missing.map((e: any) => CoverageEntry.fromJSON(e))
         : [],
+      areas: globalThis.Array.isArray(object?.areas) ? object.areas.map((e: any) => CoverageArea.fromJSON(e)) : [],
     };
   },
 
@@ -4131,6 +4332,9 @@ export const CoverageResponse: MessageFns<CoverageResponse> = {
     if (message.missing?.length) {
       obj.missing = message.missing.map((e) => CoverageEntry.toJSON(e));
     }
+    if (message.areas?.length) {
+      obj.areas = message.areas.map((e) => CoverageArea.toJSON(e));
+    }
     return obj;
   },
 
@@ -4141,6 +4345,7 @@ export const CoverageResponse: MessageFns<CoverageResponse> = {
     const message = createBaseCoverageResponse();
     message.covered = object.covered?.map((e) => CoverageEntry.fromPartial(e)) || [];
     message.missing = object.missing?.map((e) => CoverageEntry.fromPartial(e)) || [];
+    message.areas = object.areas?.map((e) => CoverageArea.fromPartial(e)) || [];
     return message;
   },
 };
@@ -5172,7 +5377,7 @@ export const GetRecipeRequest: MessageFns<GetRecipeRequest> = {
 };
 
 function createBaseRecipe(): Recipe {
-  return { name: "", manifestJson: "" };
+  return { name: "", manifestJson: "", smokeJson: "", lastEvidenceJson: "" };
 }
 
 export const Recipe: MessageFns<Recipe> = {
@@ -5182,6 +5387,12 @@ export const Recipe: MessageFns<Recipe> = {
     }
     if (message.manifestJson !== "") {
       writer.uint32(18).string(message.manifestJson);
+    }
+    if (message.smokeJson !== "") {
+      writer.uint32(26).string(message.smokeJson);
+    }
+    if (message.lastEvidenceJson !== "") {
+      writer.uint32(34).string(message.lastEvidenceJson);
     }
     return writer;
   },
@@ -5215,6 +5426,22 @@ export const Recipe: MessageFns<Recipe> = {
             message.manifestJson = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.smokeJson = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastEvidenceJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5235,6 +5462,16 @@ export const Recipe: MessageFns<Recipe> = {
         : isSet(object.manifest_json)
         ? globalThis.String(object.manifest_json)
         : "",
+      smokeJson: isSet(object.smokeJson)
+        ? globalThis.String(object.smokeJson)
+        : isSet(object.smoke_json)
+        ? globalThis.String(object.smoke_json)
+        : "",
+      lastEvidenceJson: isSet(object.lastEvidenceJson)
+        ? globalThis.String(object.lastEvidenceJson)
+        : isSet(object.last_evidence_json)
+        ? globalThis.String(object.last_evidence_json)
+        : "",
     };
   },
 
@@ -5246,6 +5483,12 @@ export const Recipe: MessageFns<Recipe> = {
     if (message.manifestJson !== "") {
       obj.manifestJson = message.manifestJson;
     }
+    if (message.smokeJson !== "") {
+      obj.smokeJson = message.smokeJson;
+    }
+    if (message.lastEvidenceJson !== "") {
+      obj.lastEvidenceJson = message.lastEvidenceJson;
+    }
     return obj;
   },
 
@@ -5256,6 +5499,8 @@ export const Recipe: MessageFns<Recipe> = {
     const message = createBaseRecipe();
     message.name = object.name ?? "";
     message.manifestJson = object.manifestJson ?? "";
+    message.smokeJson = object.smokeJson ?? "";
+    message.lastEvidenceJson = object.lastEvidenceJson ?? "";
     return message;
   },
 };

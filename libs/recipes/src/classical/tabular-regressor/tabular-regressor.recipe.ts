@@ -58,6 +58,7 @@ export default defineRecipe({
     command: 'npm test -- -p @strata/recipes',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
+    commit: '2eac113',
   },
   run: () => import('./tabular-regressor.run.js'),
 });

@@ -76,6 +76,7 @@ export default defineRecipe({
     command: 'npm run strata -- submit language/causal-lm --input data=input.txt --position rotary --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
+    commit: 'ecc7ddc',
   },
   run: () => import('./causal-lm.run.js'),
 });

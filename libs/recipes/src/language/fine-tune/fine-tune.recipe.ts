@@ -93,6 +93,7 @@ export default defineRecipe({
       'npm run strata -- submit language/fine-tune --input base=base --input train=train.tsv --input valid=dev.tsv --input test=test.tsv --target category --method lora --lora-targets tokens --lora-rank 16 --lora-alpha 16 --early-stopping false --seed 1 --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
+    commit: '91b0619',
   },
   run: () => import('./fine-tune.run.js'),
 });

@@ -83,6 +83,7 @@ export default defineRecipe({
       'npm run strata -- submit language/masked-lm --input data=zh_classics_traditional.txt --batch-size 32 --max-steps 1200 --position rotary --learning-rate 0.002 --min-learning-rate 0.0002 --weight-decay 0.01 --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
+    commit: '20d85dd',
   },
   run: () => import('./masked-lm.run.js'),
 });

@@ -70,6 +70,7 @@ export default defineRecipe({
       'npm run strata -- submit sequence/classifier --input train=ds_… --input test=ds_… --epochs 8 --seed 1 --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
+    commit: 'd6b0697',
   },
   run: () => import('./classifier.run.js'),
 });

@@ -80,6 +80,7 @@ export default defineRecipe({
       'npm run strata -- submit sequence/tagger --input train=train.conll --input valid=dev.conll --input test=test.conll --seed 1 --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
+    commit: '8ec2803',
   },
   run: () => import('./tagger.run.js'),
 });

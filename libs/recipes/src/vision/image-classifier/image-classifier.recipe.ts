@@ -67,6 +67,7 @@ export default defineRecipe({
       'npm run strata -- submit vision/image-classifier --input train=mnist-train.zip --input test=mnist-test.zip --epochs 5 --seed 1 --watch',
     date: '2026-11-23',
     hardware: '2 shared x86-64 cores, CPU',
+    commit: '856e02c',
   },
   run: () => import('./image-classifier.run.js'),
 });
