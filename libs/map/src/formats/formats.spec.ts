@@ -24,7 +24,7 @@ describe('maps in other formats', () => {
   });
 
   it('JSON-LD is Linked Data: labels by language, edges as links, in the vocabulary of its context', () => {
-    const document = JSON.parse(writerOf('jsonld').write(SAMPLE, '')) as Record<string, never>;
+    const document = JSON.parse(writerOf('jsonld').write(SAMPLE, '')) as Record<string, unknown>;
     const context = document['@context'] as Record<string, { '@id'?: string; '@container'?: string; '@type'?: string }>;
     expect(context['name']).toEqual({
       '@id': 'http://www.w3.org/2004/02/skos/core#prefLabel',
