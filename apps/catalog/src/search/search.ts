@@ -1,7 +1,12 @@
-import { folded } from '@strata/map';
-import MiniSearch from 'minisearch';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { MapNode } from '../map/map.js';
-import { indexTerms, isHan, queryTerms } from './tokens.js';
+import { createDictionary } from './dictionary.js';
+import { createInverted, type Field } from './inverted.js';
+import { CALLED, createNames, type Called } from './names.js';
+import { createPinyin } from './pinyin.js';
+import { keyOf, massOf, readingsOf, spansOf, termsOf, type Reading } from './query.js';
+import { createRank } from './rank.js';
+import { pieces } from './tokens.js';
 
 export interface Hit {
   readonly node: MapNode;
@@ -10,67 +15,146 @@ export interface Hit {
 export interface SearchOptions {
   /** Entries that count. */
   readonly test?: ((n: MapNode) => boolean) | undefined;
+  /** Entries in the answer; MOST_HITS without it. */
+  readonly most?: number | undefined;
 }
-/** All entries that match, best first. */
+/** Entries that match, best first, equal ones in the order in which they were given: all, or the best MOST_HITS. */
 export type Search = (query: string, options?: SearchOptions) => Hit[];
 
-/** An entry whose name, alias or slug is the query itself stands above every other hit, however often the words occur elsewhere. */
-const EXACT = 1_000;
-/** An entry of the map comes before the recipe that runs it, which has nearly the same words. */
-const RECIPE_WEIGHT = 0.5;
-/** Edits allowed, as a share of the term's length; short words would match anything, Chinese pairs too. */
-const TYPO_SHARE = 0.25;
-const SHORTEST_WITH_TYPO = 4;
+/** More hits than anybody reads; what is counted over hits is counted over these. */
+export const MOST_HITS = 2_000;
 
-const namesOf = (n: MapNode): string[] => [n.name.en, n.name.zh, n.slug, ...n.aliases.en, ...n.aliases.zh];
+/** Occurrences in a name, another name, the summary and the rest. */
+const FIELDS = [
+  { weight: 6, b: 0.6 },
+  { weight: 4, b: 0.4 },
+  { weight: 1, b: 0.5 },
+  { weight: 0.2, b: 0.75 },
+] as const satisfies readonly Field[];
+const [NAME, ALIAS, SUMMARY, BODY] = [0, 1, 2, 3];
+
+/** An entry of the map comes before the recipe that runs it and before what was written about it, which have nearly the same words. */
+const KIND_WEIGHTS: Partial<Record<MapNode['kind'], number>> = { recipe: 0.5, source: 0.6 };
+/** An entry whose name is all of the query stands above every other hit, however often the words occur elsewhere. */
+const EXACT = 1_000;
+/** A name that is a part of the query counts so much times its share of it. */
+const PART = 30;
+const CALLED_WEIGHTS: Readonly<Record<Called, number>> = { [CALLED.name]: 1, [CALLED.alias]: 0.9, [CALLED.title]: 0.8 };
+
+const HAN_RUN = /\p{Script=Han}+/gu;
+const DIGIT = /\d/;
+const SLICE = 32;
+/** Milliseconds without a break while an index is made beside other work. */
+const BREATH_MS = 15;
+
+const textsOf = (t: { readonly en: string; readonly zh: string } | undefined): string[] => (t ? [t.en, t.zh] : []);
+
+/** Makes an index of entries; yields where it can be interrupted. */
+function* indexOf(nodes: readonly MapNode[]): Generator<void, Search> {
+  const words = createDictionary();
+  const inverted = createInverted(FIELDS);
+  const names = createNames();
+  const sounds = createPinyin();
+
+  const read = (n: MapNode, document: number): void => {
+    const field = (f: number, texts: readonly string[]): void => {
+      for (const text of texts) words.terms(pieces(text), f < SUMMARY, (term) => inverted.add(f, term));
+    };
+    const keys = new Map<string, Called>();
+    const call = (texts: readonly string[], called: Called): void => {
+      for (const text of texts) {
+        const key = keyOf(pieces(text));
+        if (key && !keys.has(key)) keys.set(key, called);
+      }
+    };
+    const own = textsOf(n.name);
+    const others = [...n.aliases.en, ...n.aliases.zh];
+    const title = n.citation ? [n.citation.title] : [];
+    call(own, CALLED.name);
+    call([...others, n.slug], CALLED.alias);
+    call(title, CALLED.title);
+    for (const [key, called] of keys) names.add(key, document, called);
+    for (const text of [...own, ...others]) {
+      for (const [run] of text.matchAll(HAN_RUN)) sounds.add(run);
+      if (HAN_RUN.test(text) && !DIGIT.test(text)) sounds.add(keyOf(pieces(text)));
+      HAN_RUN.lastIndex = 0;
+    }
+    field(NAME, own);
+    field(ALIAS, [...others, ...title, n.slug]);
+    field(SUMMARY, textsOf(n.summary));
+    field(BODY, [...textsOf(n.body), ...textsOf(n.method?.when), n.citation?.authors ?? '']);
+    inverted.next(KIND_WEIGHTS[n.kind] ?? 1);
+  };
+
+  for (const [i, n] of nodes.entries()) {
+    read(n, i);
+    if (i % SLICE === 0) yield;
+  }
+  const dictionary = words.finish();
+  yield;
+  const pinyin = sounds.finish();
+  yield;
+  const exact = yield* names.finish();
+  const index = yield* inverted.finish();
+  const rank = createRank(index);
+  const holders = (word: string): number => {
+    const term = dictionary.word(word);
+    return term === undefined ? 0 : index.starts[term + 1]! - index.starts[term]!;
+  };
+
+  /** Points for names that are the query or a part of it. */
+  const pointsOf = (readings: readonly Reading[]): Map<number, number> => {
+    const points = new Map<number, number>();
+    for (const { atoms, weight } of readings) {
+      const here = new Map<number, number>();
+      const mass = massOf(atoms);
+      const taken: { from: number; to: number }[] = [];
+      for (const { key, from, to } of spansOf(atoms)) {
+        if (taken.some((t) => t.from <= from && t.to >= to)) continue;
+        const share = mass ? massOf(atoms.slice(from, to)) / mass : 1;
+        let found = false;
+        exact.find(key, (document, called) => {
+          found = true;
+          const kind = KIND_WEIGHTS[nodes[document]!.kind] ?? 1;
+          const gained = (share === 1 ? EXACT : PART * share) * CALLED_WEIGHTS[called] * kind * weight;
+          here.set(document, (here.get(document) ?? 0) + gained);
+        });
+        if (found) taken.push({ from, to });
+      }
+      for (const [document, gained] of here) points.set(document, Math.max(points.get(document) ?? 0, gained));
+    }
+    return points;
+  };
+
+  return (query, { test, most = MOST_HITS } = {}) => {
+    const readings = readingsOf(query, dictionary, pinyin, holders);
+    const wanted = [...termsOf(readings, dictionary)].map(([term, weight]) => ({ term, weight }));
+    return rank(wanted, {
+      points: pointsOf(readings),
+      test: test && ((document) => test(nodes[document]!)),
+      most,
+    }).map(({ document, score }) => ({ node: nodes[document]!, score }));
+  };
+}
 
 /**
- * Full-text search (BM25+, MiniSearch) over names, aliases, slugs and summaries in both languages. All terms of a query need not occur: the
- * more do, the higher the hit.
+ * Full-text search over names, aliases, titles, slugs, summaries and bodies in both languages, by words, their beginnings and pinyin, with typing
+ * errors. All words of a query need not occur: the more do, the higher the hit.
  */
 export function createSearch(nodes: readonly MapNode[]): Search {
-  const bySlug = new Map(nodes.map((n) => [n.slug, n]));
-  const exact = new Map<string, Set<string>>();
-  for (const n of nodes)
-    for (const text of namesOf(n)) {
-      const key = folded(text);
-      exact.set(key, (exact.get(key) ?? new Set()).add(n.slug));
+  const making = indexOf(nodes);
+  for (let step = making.next(); ; step = making.next()) if (step.done) return step.value;
+}
+
+/** The same, with breaks in which other work goes on. */
+export async function createSearchGently(nodes: readonly MapNode[]): Promise<Search> {
+  const making = indexOf(nodes);
+  let since = performance.now();
+  for (let step = making.next(); ; step = making.next()) {
+    if (step.done) return step.value;
+    if (performance.now() - since > BREATH_MS) {
+      await turn();
+      since = performance.now();
     }
-
-  const index = new MiniSearch<{ id: string; name: string; aliases: string; slug: string; summary: string }>({
-    fields: ['name', 'aliases', 'slug', 'summary'],
-    tokenize: indexTerms,
-    processTerm: (term) => term,
-  });
-  index.addAll(
-    nodes.map((n) => ({
-      id: n.slug,
-      name: `${n.name.en} ${n.name.zh}`,
-      aliases: [...n.aliases.en, ...n.aliases.zh].join(' '),
-      slug: n.slug.replaceAll('-', ' '),
-      summary: `${n.summary.en} ${n.summary.zh}`,
-    })),
-  );
-
-  return (query, { test } = {}) => {
-    const exactly = exact.get(folded(query)) ?? new Set<string>();
-    const scores = new Map<string, number>();
-    for (const result of index.search(query, {
-      tokenize: queryTerms,
-      processTerm: (term) => term,
-      boostDocument: (slug: string) => (bySlug.get(slug)?.kind === 'recipe' ? RECIPE_WEIGHT : 1),
-      boost: { name: 4, aliases: 3, slug: 2 },
-      prefix: (term) => !isHan(term) && term.length > 1,
-      fuzzy: (term) => (!isHan(term) && term.length >= SHORTEST_WITH_TYPO ? TYPO_SHARE : false),
-    }))
-      scores.set(String(result.id), result.score);
-    for (const slug of exactly) scores.set(slug, (scores.get(slug) ?? 0) + EXACT);
-
-    return [...scores]
-      .flatMap(([slug, score]) => {
-        const node = bySlug.get(slug);
-        return node && (!test || test(node)) ? [{ node, score }] : [];
-      })
-      .sort((a, b) => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1));
-  };
+  }
 }

@@ -1,26 +1,39 @@
-const HAN_RUN = /\p{Script=Han}+/gu;
-const WORD = /[\p{L}\p{N}]+/gu;
-
-/** Words of the Latin parts, in lower case and without accents: NFKD, so that full-width forms and "naïve" match their plain spelling. */
-function words(text: string): string[] {
-  const plain = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(HAN_RUN, ' ');
-  return plain.match(WORD) ?? [];
+/** A Latin word or number, or a run of Chinese characters. */
+export interface Piece {
+  readonly text: string;
+  readonly han: boolean;
+  /** A single dash and nothing else stands between it and the piece before. */
+  readonly dashed: boolean;
 }
 
-/** Chinese is written without spaces: every pair of neighbouring characters is a term, and for the index every single one too. */
-function hanTerms(text: string, singles: boolean): string[] {
-  const terms: string[] = [];
-  for (const [run] of text.normalize('NFKC').matchAll(HAN_RUN)) {
-    const chars = [...run];
-    if (singles || chars.length === 1) terms.push(...chars);
-    for (let i = 0; i + 1 < chars.length; i++) terms.push(`${chars[i]}${chars[i + 1]}`);
+const isHanCode = (c: number): boolean => (c >= 0x3400 && c <= 0x9fff) || (c >= 0xf900 && c <= 0xfaff);
+const isDash = (c: number): boolean => c === 0x2d || (c >= 0x2010 && c <= 0x2014);
+const LETTER = /[\p{L}\p{N}]/u;
+const isWordCode = (c: number): boolean =>
+  c < 0x80
+    ? (c >= 0x61 && c <= 0x7a) || (c >= 0x30 && c <= 0x39)
+    : // Greek and other letters; halves of surrogate pairs are not letters
+      LETTER.test(String.fromCharCode(c));
+
+/** Lower case without accents; full-width forms as their plain ones (NFKD), so that "Ｎaïve" is "naive". */
+export const plain = (text: string): string => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+
+/** Words and Chinese runs of a text, in their order. */
+export function pieces(text: string): Piece[] {
+  const t = plain(text);
+  const found: Piece[] = [];
+  let end = -1;
+  for (let i = 0; i < t.length;) {
+    const han = isHanCode(t.charCodeAt(i));
+    if (!han && !isWordCode(t.charCodeAt(i))) {
+      i++;
+      continue;
+    }
+    const start = i;
+    if (han) while (i < t.length && isHanCode(t.charCodeAt(i))) i++;
+    else while (i < t.length && !isHanCode(t.charCodeAt(i)) && isWordCode(t.charCodeAt(i))) i++;
+    found.push({ text: t.slice(start, i), han, dashed: end === start - 1 && isDash(t.charCodeAt(end)) });
+    end = i;
   }
-  return terms;
+  return found;
 }
-
-export const indexTerms = (text: string): string[] => [...words(text), ...hanTerms(text, true)];
-
-/** A query of two or more characters is matched by its pairs only: single characters would match half of the map. */
-export const queryTerms = (text: string): string[] => [...words(text), ...hanTerms(text, false)];
-
-export const isHan = (term: string): boolean => /^\p{Script=Han}/u.test(term);

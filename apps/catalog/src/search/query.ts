@@ -1,0 +1,205 @@
+import { type Dictionary, joinable } from './dictionary.js';
+import type { Pinyin } from './pinyin.js';
+import { singular, spelled } from './stems.js';
+import { isStopWord, stopsIn } from './stop.js';
+import { pieces, type Piece } from './tokens.js';
+
+/** A Latin word or one Chinese character of a query. */
+export interface Atom extends Piece {
+  /** It only makes a question of the rest. */
+  readonly stop: boolean;
+}
+/** A way to read a query, and how much it is to be believed. */
+export interface Reading {
+  readonly atoms: readonly Atom[];
+  readonly weight: number;
+}
+
+/** What is longer was pasted, and its beginning says enough. */
+const LONGEST_QUERY = 400;
+const MOST_ATOMS = 64;
+const MOST_READINGS = 4;
+/** Words that may be typed wrong, and from which length twice. */
+const SHORTEST_TYPO = 4;
+const SHORTEST_TWO_TYPOS = 8;
+const SHORTEST_BEGINNING = 3;
+const MOST_COMPLETIONS = 8;
+/** Pinyin of so many words at most is put together. */
+const LONGEST_PINYIN = 8;
+/** Syllables that are all English words too are pinyin only together, from so many letters on. */
+const SHORTEST_PINYIN = 6;
+/** Initials that stand for more names say nothing. */
+const MOST_BY_INITIALS = 4;
+
+const WEIGHTS = { pinyin: 0.95, initials: 0.85, oneEdit: 0.9, twoEdits: 0.75, begun: 0.6, joined: 0.6, single: 0.5 };
+
+const atomsOf = (list: readonly Piece[]): Atom[] =>
+  list.flatMap((piece) => {
+    if (!piece.han) return [{ ...piece, stop: isStopWord(piece.text) }];
+    const stops = stopsIn(piece.text);
+    return [...piece.text].map((text, i) => ({ text, han: true, dashed: false, stop: stops[i] ?? false }));
+  });
+
+/** A name as it is looked up: no blanks and dashes, American, singular. */
+export function keyOf(list: readonly Piece[]): string {
+  const last = list.length - 1;
+  return list.map((p, i) => (p.han ? p.text : i === last ? singular(spelled(p.text)) : spelled(p.text))).join('');
+}
+
+interface Guess {
+  readonly text: string;
+  readonly weight: number;
+}
+
+/** What a word that no entry holds may have been meant to be, the likeliest first. */
+function guesses(word: string, { lexicon }: Dictionary, pinyin: Pinyin, holders: (word: string) => number): Guess[] {
+  const found: Guess[] = [];
+  const put = (texts: readonly string[], weight: number): void =>
+    void found.push(...texts.map((text) => ({ text, weight })));
+  const byInitials = pinyin.begin(word);
+  if (byInitials.length <= MOST_BY_INITIALS) put(byInitials, WEIGHTS.initials);
+  if (word.length >= SHORTEST_TYPO) {
+    const edits = word.length >= SHORTEST_TWO_TYPOS ? 2 : 1;
+    const near = lexicon.near(word, edits);
+    const nearest = near[0]?.distance ?? 0;
+    // the first letter is rarely wrong, and what many entries hold is likelier meant
+    const rank = (w: string): number => (w[0] === word[0] ? 1e9 : 0) + holders(w);
+    const best = near.filter((n) => n.distance === nearest).map((n) => n.word);
+    put(
+      best.sort((a, b) => rank(b) - rank(a)).slice(0, MOST_READINGS),
+      nearest > 1 ? WEIGHTS.twoEdits : WEIGHTS.oneEdit,
+    );
+    const begun = pinyin.readings.completions(word, 2);
+    const typed = begun.length || word.length < SHORTEST_TWO_TYPOS ? [] : pinyin.readings.near(word, 1).slice(0, 2);
+    for (const reading of [...begun, ...typed.map((n) => n.word)]) put(pinyin.read(reading).slice(0, 1), WEIGHTS.begun);
+  }
+  return found.sort((a, b) => b.weight - a.weight);
+}
+
+/** The query as it stands, and as it may be meant: typing errors mended, pinyin as Chinese. */
+export function readingsOf(
+  query: string,
+  dictionary: Dictionary,
+  pinyin: Pinyin,
+  holders: (word: string) => number,
+): Reading[] {
+  const atoms = atomsOf(pieces(query.slice(0, LONGEST_QUERY))).slice(0, MOST_ATOMS);
+  const known = atoms.map((a) => a.han || a.stop || dictionary.word(a.text) !== undefined);
+  /** What may stand in place of the atoms from here on, and how many it replaces. */
+  const slots: { length: number; choices: Guess[] }[] = [];
+  for (let i = 0; i < atoms.length;) {
+    const slot = slotAt(atoms, known, i, pinyin) ?? {
+      length: 1,
+      choices: known[i] ? [] : splitOrGuessed(atoms[i]?.text ?? '', dictionary, pinyin, holders),
+    };
+    slots.push(slot);
+    i += slot.length;
+  }
+  const readings: Reading[] = [{ atoms, weight: 1 }];
+  const most = Math.max(...slots.map((s) => s.choices.length), 0);
+  for (let choice = 0; choice < Math.min(most, MOST_READINGS); choice++) {
+    let at = 0;
+    let weight = 1;
+    const read = slots.flatMap(({ length, choices }) => {
+      const here = atoms.slice(at, at + length);
+      at += length;
+      const guess = choices[choice] ?? choices[0];
+      if (!guess) return here;
+      weight = Math.min(weight, guess.weight);
+      return atomsOf(pieces(guess.text)).map((a) => ({ ...a, stop: false }));
+    });
+    readings.push({ atoms: read, weight });
+  }
+  return readings;
+}
+
+/** The longest run of Latin words from here on that reads as pinyin. */
+function slotAt(
+  atoms: readonly Atom[],
+  known: readonly boolean[],
+  from: number,
+  pinyin: Pinyin,
+): { length: number; choices: Guess[] } | undefined {
+  let best: { length: number; choices: Guess[] } | undefined;
+  let joined = '';
+  let strange = false;
+  for (let i = from; i < Math.min(atoms.length, from + LONGEST_PINYIN); i++) {
+    const atom = atoms[i];
+    if (!atom || atom.han) break;
+    joined += atom.text;
+    strange ||= !known[i];
+    const texts = pinyin.read(joined);
+    if (texts.length && (strange || (i > from && joined.length >= SHORTEST_PINYIN)))
+      best = { length: i - from + 1, choices: texts.map((text) => ({ text, weight: WEIGHTS.pinyin })) };
+  }
+  return best;
+}
+
+const LETTERS_AND_DIGITS = /^(\p{L}+)(\d+)$/u;
+
+/** "llama3" is "llama 3" where nobody writes it in one word. */
+function splitOrGuessed(
+  word: string,
+  dictionary: Dictionary,
+  pinyin: Pinyin,
+  holders: (word: string) => number,
+): Guess[] {
+  const parts = LETTERS_AND_DIGITS.exec(word)?.slice(1) ?? [];
+  return parts[0] && dictionary.word(parts[0]) !== undefined
+    ? [{ text: parts.join(' '), weight: WEIGHTS.pinyin }]
+    : guesses(word, dictionary, pinyin, holders);
+}
+
+/** Terms of a query with what each counts. */
+export function termsOf(readings: readonly Reading[], dictionary: Dictionary): Map<number, number> {
+  const terms = new Map<number, number>();
+  const put = (term: number | undefined, weight: number): void => {
+    if (term !== undefined) terms.set(term, Math.max(terms.get(term) ?? 0, weight));
+  };
+  for (const { atoms, weight } of readings)
+    atoms.forEach((atom, i) => {
+      const next = atoms[i + 1];
+      if (!atom.stop && !atom.han) put(dictionary.word(atom.text), weight);
+      if (next && joinable(atom, next)) put(dictionary.word(atom.text + next.text), weight * WEIGHTS.joined);
+      if (atom.stop || !atom.han) return;
+      const pair = next?.han && !next.stop;
+      if (pair) put(dictionary.han(atom.text + next.text), weight);
+      // a single character says little where it stands among others
+      else if (!(atoms[i - 1]?.han && !atoms[i - 1]?.stop)) put(dictionary.han(atom.text), weight * WEIGHTS.single);
+    });
+
+  const atoms = readings[0]?.atoms ?? [];
+  const last = atoms.at(-1);
+  for (const atom of atoms) {
+    const unknown = dictionary.word(atom.text) === undefined;
+    if (atom.han || atom.stop || atom.text.length < SHORTEST_BEGINNING || !(unknown || atom === last)) continue;
+    const weight = WEIGHTS.begun * (unknown ? 1 : 0.25);
+    for (const word of dictionary.lexicon.completions(atom.text, MOST_COMPLETIONS))
+      put(dictionary.word(word), (weight * atom.text.length) / word.length);
+  }
+  return terms;
+}
+
+/** A part of a query that may be a name. */
+export interface Span {
+  readonly key: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+const LONGEST_SPAN = 14;
+
+/** All parts of a reading that may be names, the longest first. */
+export function spansOf(atoms: readonly Atom[]): Span[] {
+  const spans: Span[] = [];
+  for (let length = Math.min(LONGEST_SPAN, atoms.length); length > 0; length--)
+    for (let from = 0; from + length <= atoms.length; from++) {
+      const part = atoms.slice(from, from + length);
+      if (length === atoms.length || part.some((a) => !a.stop))
+        spans.push({ key: keyOf(part), from, to: from + length });
+    }
+  return spans;
+}
+
+/** How much of what is asked lies in these atoms; a Latin word counts two characters. */
+export const massOf = (atoms: readonly Atom[]): number => atoms.reduce((n, a) => n + (a.stop ? 0 : a.han ? 1 : 2), 0);
