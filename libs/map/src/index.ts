@@ -1,4 +1,5 @@
 export { checkEntries, edgesOf, folded, type MapEdge } from './check.js';
+export { checkOwn } from './check-own.js';
 export {
   EDGE_KINDS,
   EDGE_RULES,

@@ -1,8 +1,7 @@
 import type { catalog } from '@strata/contracts/grpc';
 import { StrataError } from '@strata/kernel';
-import { type Entry, type Parsed, problemError, readEntries, writerOf } from '@strata/map';
+import { checkOwn, type Entry, type Parsed, problemError, readEntries, writerOf } from '@strata/map';
 import { type Implementation, toGrpcStatus } from '@strata/service-kit';
-import { checkOwn } from '../overlay/check-own.js';
 import { diffEntries, slugsOf } from '../overlay/diff.js';
 import { readImport, type ThreadProgram } from '../overlay/read-import.js';
 import { createSuggestions, type Suggestion } from '../overlay/suggestions.js';

@@ -1,8 +1,7 @@
 // Reads and checks a file of entries beside the service's thread, which must go on answering: the largest files take seconds.
 import { parentPort, workerData } from 'node:worker_threads';
 import { isStrataError } from '@strata/kernel';
-import { type Entry, readEntries } from '@strata/map';
-import { checkOwn } from './check-own.js';
+import { checkOwn, type Entry, readEntries } from '@strata/map';
 import type { ImportAnswer, ImportTask } from './read-import.js';
 
 const { content, filename, format, publicEntries, recipes, kept, merge } = workerData as ImportTask;

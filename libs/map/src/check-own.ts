@@ -1,7 +1,9 @@
-import { checkEntries, type Entry, type Parsed, type Placed, type Problem } from '@strata/map';
+import { checkEntries } from './check.js';
+import type { Parsed, Placed, Problem } from './read.js';
+import type { Entry } from './schema.js';
 
 /** Entries that one tenant may have at most. */
-export const MOST_ENTRIES = 50_000;
+const MOST_ENTRIES = 50_000;
 /** Entries of the public map need no place: they are sound. */
 const PUBLIC = '(public map)';
 /** Entries that were the tenant's before. */
