@@ -63,6 +63,33 @@ describe('the bundled content', () => {
     expect(map.edges.filter((e) => e.kind !== 'runs-as').length).toBeGreaterThanOrEqual(900);
   });
 
+  it('promises as a job what the layer needs, by area, and says of each whether it runs', async () => {
+    const { areas, covered, missing } = coverageOf(buildMap(await readContent(BUNDLED_CONTENT), recipes));
+    const inArea = Object.fromEntries(
+      areas.map((a) => [a.section?.slug, [...a.covered, ...a.missing].map((n) => n.slug)]),
+    );
+    // the methods, steps and applications that the map must offer as jobs
+    const promised = {
+      algorithms:
+        'linear-regression logistic-regression decision-tree support-vector-machine bayesian-models k-means pca autoencoder dnn cnn rnn lstm gru gan transfer-learning attention-model transformer self-play policy-gradient continuous-control semi-supervised-learning denoising-autoencoder dqn',
+      'development-pipeline':
+        'data-cleaning data-sampling build-transformer build-vision-cnn build-recurrent masked-language-model static-masking dynamic-masking causal-language-model least-squares stochastic-gradient-descent feature-extraction full-fine-tuning lora rule-based-reward value-based-reward learned-reward-model reinforce ppo ddpg sac grpo dpo pruning quantization distillation hardware-optimisation',
+      applications:
+        'image-classification image-generation object-detection recurrent-speech-recognition convolutional-recurrent-speech-recognition wavenet tacotron knowledge-graph-by-rules knowledge-graph-by-learning natural-language-inference gan-creation vae',
+      'technical-trends':
+        'hyper-parameter-search positional-encoding adam rmsprop dropout weight-decay distributed-data-loading model-parallel data-parallel attention-distribution intermediate-features interpretability-tools',
+    };
+    const all = [...covered, ...missing];
+    for (const [area, slugs] of Object.entries(promised))
+      for (const slug of slugs.split(' ')) {
+        const entry = all.find((c) => c.node.slug === slug);
+        expect([slug, entry?.areas.map((a) => a.slug)]).toEqual([slug, expect.arrayContaining([area])]);
+      }
+    // each in one area, and none outside
+    expect(Object.values(inArea).flat().sort()).toEqual(all.map((c) => c.node.slug).sort());
+    expect(Object.keys(inArea)).not.toContain('undefined');
+  });
+
   it('has every algorithm with its paper, and every figure that can be checked, checked', async () => {
     const { entries } = await readContent(BUNDLED_CONTENT);
     const wanting = entries.filter(

@@ -22,7 +22,17 @@ export default defineRecipe({
     en: 'Trains a neural network on a table of numbers and names to tell classes apart. The exported model takes raw values: filling gaps, scaling and encoding happen inside it.',
     zh: '在由数值列与类别列组成的表格上训练神经网络分类器。导出的模型直接接收原始值：缺失填补、缩放与编码都在模型内部完成。',
   },
-  catalog: ['tabular-classification', 'dnn', 'supervised-learning'],
+  catalog: [
+    'tabular-classification',
+    'dnn',
+    'supervised-learning',
+    'classification',
+    'stochastic-gradient-descent',
+    'adam',
+    'dropout',
+    'weight-decay',
+    'cross-validation',
+  ],
   params: classifierParams,
   inputs: {
     train: { kind: 'dataset', description: { en: 'Rows to learn from', zh: '训练数据' } },

@@ -10,7 +10,7 @@ export default defineRecipe({
     en: 'Stores weights and embedding tables in 8-bit integers and multiplies in integers: up to four times smaller, without training data.',
     zh: '以 8 位整数存储权重与嵌入表并用整数做乘法：体积最多缩小到四分之一，无需训练数据。',
   },
-  catalog: ['quantization', 'model-compression', 'launch-and-deployment'],
+  catalog: ['quantization', 'model-compression', 'launch-and-deployment', 'dynamic-quantization'],
   params: z.strictObject({
     per_channel: z
       .boolean()

@@ -10,7 +10,7 @@ export default defineRecipe({
     en: 'Repeats rows of rare classes or leaves out rows of frequent ones, and reports weights that have the same effect on a loss.',
     zh: '重复少数类样本或抽减多数类样本使类别均衡，并给出等效的损失权重。',
   },
-  catalog: ['data-sampling', 'data-preparation'],
+  catalog: ['data-sampling', 'data-preparation', 'random-oversampling', 'random-undersampling', 'class-weighting'],
   params: z.strictObject({
     target: z.string().min(1).describe('Column that holds the class'),
     method: z

@@ -20,7 +20,7 @@ export default defineRecipe({
     en: 'Repairs missing values, outliers, repeated rows and ill-typed cells of a table, and reports exactly what was changed in each column.',
     zh: '处理表格中的缺失值、异常值、重复行与类型错误，并按列报告所做的每一处修改。',
   },
-  catalog: ['data-cleaning', 'data-preparation'],
+  catalog: ['data-cleaning', 'data-preparation', 'missing-value-imputation', 'outlier-rules', 'data-deduplication'],
   params: z.strictObject({
     target: z
       .string()

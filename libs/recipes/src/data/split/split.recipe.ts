@@ -10,7 +10,7 @@ export default defineRecipe({
     en: 'Holds a part of the rows back, so that a model can be judged on rows it has not seen; each class keeps its share.',
     zh: '预留一部分数据行用于评估模型从未见过的样本，并保持各类别比例。',
   },
-  catalog: ['data-preparation', 'supervised-split'],
+  catalog: ['data-preparation', 'supervised-split', 'data-split', 'stratified-split'],
   params: z.strictObject({
     test_size: z.number().gt(0).lt(1).default(0.2).describe('Share of the rows that go to the test part'),
     stratify: z

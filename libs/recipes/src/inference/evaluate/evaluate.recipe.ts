@@ -10,7 +10,7 @@ export default defineRecipe({
     en: 'Runs a model over labelled rows and reports accuracy, F1, log loss, AUC and confusion, or RMSE, MAE and R², with latency and size.',
     zh: '在带标签的数据上运行模型，报告准确率、F1、对数损失、AUC 与混淆矩阵，或 RMSE、MAE 与 R²，以及延迟与体积。',
   },
-  catalog: ['evaluation', 'training-and-test'],
+  catalog: ['evaluation', 'training-and-test', 'evaluation-metrics'],
   params: z.strictObject({
     target: z.string().default('').describe('Column with the truth; empty for the one that the model was trained on'),
     text_column: z

@@ -22,7 +22,17 @@ export default defineRecipe({
     en: 'Reads a text token by token with an RNN, GRU or LSTM and tells its class, so that the order of words counts.',
     zh: '用 RNN、GRU 或 LSTM 逐词元读取文本并判断类别，能够利用词序信息。',
   },
-  catalog: ['rnn', 'gru', 'lstm', 'build-recurrent', 'text-classification', 'supervised-learning'],
+  catalog: [
+    'rnn',
+    'gru',
+    'lstm',
+    'build-recurrent',
+    'text-classification',
+    'supervised-learning',
+    'classification',
+    'dropout',
+    'weight-decay',
+  ],
   params: sequenceClassifierParams,
   inputs: {
     train: { kind: 'dataset', description: { en: 'Texts with their classes', zh: '带类别的训练文本' } },

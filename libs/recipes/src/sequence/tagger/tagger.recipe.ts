@@ -29,7 +29,17 @@ export default defineRecipe({
     en: 'Gives every word of a sentence a tag with an RNN, GRU or LSTM that reads both ways: names, parts of speech, word boundaries.',
     zh: '用双向 RNN、GRU 或 LSTM 为句子中的每个词打标签：实体名、词性、分词边界等。',
   },
-  catalog: ['rnn', 'gru', 'lstm', 'build-recurrent', 'sequence-labelling', 'supervised-learning'],
+  catalog: [
+    'rnn',
+    'gru',
+    'lstm',
+    'build-recurrent',
+    'sequence-labelling',
+    'supervised-learning',
+    'named-entity-recognition',
+    'dropout',
+    'weight-decay',
+  ],
   params: sequenceTaggerParams,
   inputs: {
     train: {

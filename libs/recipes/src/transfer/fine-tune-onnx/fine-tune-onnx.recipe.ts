@@ -10,7 +10,7 @@ export default defineRecipe({
     en: 'Puts a new head on any imported ONNX model and trains it on your data: the head alone on the features of the model, its last layers, or all of it.',
     zh: '为任意导入的 ONNX 模型接上新的输出头并在您的数据上训练：可只训练输出头（特征提取）、训练最后几层，或训练全部权重。',
   },
-  catalog: ['transfer-learning', 'feature-extraction', 'full-fine-tuning'],
+  catalog: ['transfer-learning', 'feature-extraction', 'full-fine-tuning', 'fine-tuning'],
   params: fineTuneOnnxParams,
   inputs: {
     model: {

@@ -11,7 +11,21 @@ export default defineRecipe({
     en: 'Learns classes of pictures with a convolutional network of residual blocks: augmentation, batch or group normalisation, any size.',
     zh: '用残差卷积网络学习图片类别：支持数据增强、批归一化或组归一化，图片尺寸任意。',
   },
-  catalog: ['image-classification', 'cnn', 'residual-connections', 'build-vision-cnn'],
+  catalog: [
+    'image-classification',
+    'cnn',
+    'residual-connections',
+    'build-vision-cnn',
+    'resnet',
+    'supervised-learning',
+    'image-augmentation',
+    'batch-normalisation',
+    'group-normalisation',
+    'stochastic-gradient-descent',
+    'adam',
+    'dropout',
+    'weight-decay',
+  ],
   params: imageClassifierParams,
   inputs: {
     train: {
