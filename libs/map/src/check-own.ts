@@ -1,4 +1,4 @@
-import { checkEntries } from './check.js';
+import { checkParsed } from './check.js';
 import type { Parsed, Placed, Problem } from './read.js';
 import type { Entry } from './schema.js';
 
@@ -23,14 +23,14 @@ export function checkOwn(
   parsed: Parsed,
   kept: readonly Entry[],
 ): Problem[] {
-  if (parsed.problems.length) return [...parsed.problems];
   const known = new Set(publicEntries.map((e) => e.slug));
   const shadows = parsed.entries.flatMap(({ entry: { slug }, file, line }): Problem[] =>
     known.has(slug) || recipes.has(slug)
       ? [{ file, line, slug, message: `"${slug}" is an entry of the public map: give yours another slug` }]
       : [],
   );
-  if (shadows.length) return shadows;
+  // two entries of one slug would bring a complaint for each of their edges
+  if (shadows.length) return [...parsed.problems, ...shadows];
   if (parsed.entries.length + kept.length > MOST_ENTRIES)
     return [
       {
@@ -38,7 +38,7 @@ export function checkOwn(
         message: `there would be ${parsed.entries.length + kept.length} entries of your own; ${MOST_ENTRIES} are allowed`,
       },
     ];
-  return checkEntries([...placedAt(publicEntries, PUBLIC), ...placedAt(kept, KEPT), ...parsed.entries]).map((p) =>
+  return checkParsed(parsed, [...placedAt(publicEntries, PUBLIC), ...placedAt(kept, KEPT)]).map((p) =>
     p.line === 0 ? { file: p.file, message: p.message, ...(p.slug ? { slug: p.slug } : {}) } : p,
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkEntries, edgesOf } from './check.js';
+import { checkEntries, checkParsed, edgesOf } from './check.js';
 import { EDGE_KINDS, EDGE_RULES, NODE_KINDS, targetsOf } from './kinds.js';
 import { parseContent, problemText } from './read.js';
 import { entry, SAMPLE } from './testing/entries.js';
@@ -111,6 +111,28 @@ describe('what holds together', () => {
     ]);
     expect(wrong('share', 33.3)).toEqual(['x.yaml:8: "share" says 33.3, but 100 · one / whole = 33.33']);
     expect(wrong('one', 1.5)).toHaveLength(2);
+  });
+
+  it('tells what is wrong beside entries that cannot be read, and not what only follows from them', () => {
+    const content = (kind: string): string =>
+      [
+        `- { slug: part, kind: ${kind}, name: { en: part, zh: 部分 }, summary: { en: A., zh: 甲。 }, body: { en: A., zh: 甲。 } }`,
+        ...['whole', 'other'].map(
+          (slug, i) =>
+            `- { slug: ${slug}, kind: task, name: { en: ${slug}, zh: 名${i} }, summary: { en: A., zh: 甲。 }, body: { en: A., zh: 甲。 }, edges: { contains: [part, ${['other', 'whole'][i]}] } }`,
+        ),
+        `- { slug: alone, kind: task, name: { en: alone, zh: 孤 }, summary: { en: A., zh: 甲。 }, body: { en: A., zh: 甲。 } }`,
+      ].join('\n');
+    const told = (text: string): string[] => checkParsed(parseContent(text, 'x.yaml')).map(problemText);
+    const circle = 'x.yaml:2: contains runs in a circle: whole → other → whole';
+    const refused = told(content('chore'));
+    expect(refused).toHaveLength(2);
+    expect(refused[0]).toMatch(/^x\.yaml:1: kind: Invalid option/);
+    expect(refused[1]).toBe(circle);
+    // the same with the entry: now what is alone is known to be so
+    expect(told(content('task'))).toEqual([expect.stringMatching(/^x\.yaml:4: "alone" hangs in the air/), circle]);
+    // behind an entry without a name, anything may be missing
+    expect(told('- 7\n' + content('chore').split('\n').slice(1).join('\n')).slice(1)).toEqual([circle]);
   });
 
   it('every kind of entry can be reached by some edge, and every rule names kinds', () => {

@@ -1,5 +1,5 @@
 import { allowed, ORDERS, SYMMETRIC, targetsOf, type EdgeKind } from './kinds.js';
-import type { Placed, Problem } from './read.js';
+import type { Parsed, Placed, Problem } from './read.js';
 
 export interface MapEdge {
   readonly kind: EdgeKind;
@@ -26,6 +26,13 @@ export const folded = (text: string): string =>
 
 type Found = ReadonlyMap<string, Placed>;
 
+/** Entries that could not be read. What seems to be wrong because they are absent is not. */
+interface Lost {
+  readonly any: boolean;
+  has(slug: string): boolean;
+}
+const NONE: Lost = { any: false, has: () => false };
+
 const at = ({ file, line, entry }: Placed, message: string): Problem => ({ file, line, slug: entry.slug, message });
 
 function checkSlugs(content: readonly Placed[]): { bySlug: Found; problems: Problem[] } {
@@ -39,7 +46,7 @@ function checkSlugs(content: readonly Placed[]): { bySlug: Found; problems: Prob
   return { bySlug, problems };
 }
 
-function checkEdges(content: readonly Placed[], bySlug: Found): Problem[] {
+function checkEdges(content: readonly Placed[], bySlug: Found, lost: Lost): Problem[] {
   const problems: Problem[] = [];
   const linked = new Set<string>();
   for (const placed of content) {
@@ -52,8 +59,9 @@ function checkEdges(content: readonly Placed[], bySlug: Found): Problem[] {
       const other = from === slug ? to : from;
       const source = bySlug.get(from)?.entry;
       const target = bySlug.get(to)?.entry;
-      if (!bySlug.has(other)) problems.push(at(placed, `"${from}" ${kind} "${to}", and there is no entry "${other}"`));
-      else if (from === to) problems.push(at(placed, `"${to}" ${kind} itself`));
+      if (!bySlug.has(other)) {
+        if (!lost.has(other)) problems.push(at(placed, `"${from}" ${kind} "${to}", and there is no entry "${other}"`));
+      } else if (from === to) problems.push(at(placed, `"${to}" ${kind} itself`));
       else if (seen.has(`${from} ${kind} ${to}`)) problems.push(at(placed, `"${from}" ${kind} "${to}" twice`));
       else if (source && target && !allowed(kind, source.kind, target.kind))
         problems.push(
@@ -67,7 +75,7 @@ function checkEdges(content: readonly Placed[], bySlug: Found): Problem[] {
     }
   }
   for (const placed of content)
-    if (!linked.has(placed.entry.slug))
+    if (!lost.any && !linked.has(placed.entry.slug))
       problems.push(
         at(
           placed,
@@ -151,17 +159,18 @@ function checkNames(content: readonly Placed[]): Problem[] {
 /** Half of the last place that is kept. */
 const rounded = (value: number, decimals: number): number => Number(value.toFixed(decimals));
 
-function checkFigures(content: readonly Placed[], bySlug: Found): Problem[] {
+function checkFigures(content: readonly Placed[], bySlug: Found, lost: Lost): Problem[] {
   const problems: Problem[] = [];
   for (const placed of content) {
     const { slug, figure } = placed.entry;
     if (!figure) continue;
     const source = bySlug.get(figure.source);
-    if (source?.entry.kind !== 'source')
+    if (source?.entry.kind !== 'source' && !lost.has(figure.source))
       problems.push(at(placed, `figure.source: there is no entry "${figure.source}" of kind source`));
     const valueOf = (other: string): number => {
       const value = bySlug.get(other)?.entry.figure?.value;
-      if (value === undefined) problems.push(at(placed, `figure.check: there is no figure "${other}"`));
+      if (value === undefined && !lost.has(other))
+        problems.push(at(placed, `figure.check: there is no figure "${other}"`));
       return value ?? NaN;
     };
     const { sum, percent } = figure.check ?? {};
@@ -205,21 +214,43 @@ function checkPublications(content: readonly Placed[]): Problem[] {
     const same = keys.find((key) => owner.has(key));
     const first = same && owner.get(same);
     if (first && first.entry.slug !== slug)
-      problems.push(at(placed, `"${slug}" is the same publication as "${first.entry.slug}": ${same}; keep one of them`));
+      problems.push(
+        at(placed, `"${slug}" is the same publication as "${first.entry.slug}": ${same}; keep one of them`),
+      );
     for (const key of keys) if (!owner.has(key)) owner.set(key, placed);
   }
   return problems;
 }
 
-/** All that does not hold together in these entries, in the order of what a writer mends first. */
-export function checkEntries(content: readonly Placed[]): Problem[] {
+function checkTogether(content: readonly Placed[], lost: Lost): Problem[] {
   const { bySlug, problems } = checkSlugs(content);
   return [
     ...problems,
-    ...checkEdges(content, bySlug),
+    ...checkEdges(content, bySlug, lost),
     ...checkOrders(content, bySlug),
     ...checkNames(content),
     ...checkPublications(content),
-    ...checkFigures(content, bySlug),
+    ...checkFigures(content, bySlug, lost),
+  ];
+}
+
+/** All that does not hold together in these entries, in the order of what a writer mends first. */
+export const checkEntries = (content: readonly Placed[]): Problem[] => checkTogether(content, NONE);
+
+/**
+ * All that is wrong with what was read: what could not be read as an entry, then what does not hold together in the rest.
+ * @param beside sound entries that these are to stand beside
+ */
+export function checkParsed({ entries, problems }: Parsed, beside: readonly Placed[] = []): Problem[] {
+  const read = new Set(entries.map((p) => p.entry.slug));
+  const lost = problems.filter((p) => p.slug === undefined || !read.has(p.slug));
+  const slugs = new Set(lost.map((p) => p.slug));
+  return [
+    ...problems,
+    ...checkTogether([...beside, ...entries], {
+      any: lost.length > 0,
+      // behind a complaint without a slug, any entry may be missing
+      has: (slug) => slugs.has(slug) || slugs.has(undefined),
+    }),
   ];
 }

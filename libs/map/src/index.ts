@@ -1,4 +1,4 @@
-export { checkEntries, edgesOf, folded, type MapEdge } from './check.js';
+export { checkEntries, checkParsed, edgesOf, folded, type MapEdge } from './check.js';
 export { checkOwn } from './check-own.js';
 export {
   EDGE_KINDS,

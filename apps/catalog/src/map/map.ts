@@ -1,6 +1,6 @@
 import { type RecipeDefinition, type RecipeManifest, manifestOf } from '@strata/contracts';
 import { type Localized, StrataError } from '@strata/kernel';
-import { checkEntries, edgesOf, problemError, type Entry, type MapEdge, type Parsed } from '@strata/map';
+import { checkParsed, edgesOf, problemError, type Entry, type MapEdge, type Parsed } from '@strata/map';
 
 export type { MapEdge } from '@strata/map';
 
@@ -89,7 +89,7 @@ export function assemble(
  * @throws StrataError `invalid_data` with the file and line of the first mistake; `recipe_definition` for a recipe that names an entry which does not exist
  */
 export function buildMap(content: Parsed, recipes: readonly RecipeDefinition[]): CatalogMap {
-  const problems = [...content.problems, ...checkEntries(content.entries)];
+  const problems = checkParsed(content);
   if (problems.length) throw problemError(problems, 'catalog content');
   const slugs = new Set(content.entries.map((p) => p.entry.slug));
   for (const recipe of recipes) {
