@@ -23,9 +23,10 @@ const hanKey = (text: string, at: number, length: number): number =>
   length === 1 ? text.charCodeAt(at) : text.charCodeAt(at) * 0x10000 + text.charCodeAt(at + 1);
 const DIGIT = /\d/;
 
-/** Words may be run together: "fine-tuning" is "finetuning"; a number only behind a dash, "GPT-4" is "gpt4". */
+/** Words may be run together: "fine-tuning" is "finetuning"; numbers and words that say nothing only at a dash, "GPT-4" is "gpt4". */
 export const joinable = (a: Piece, b: Piece): boolean =>
-  !a.han && !b.han && (b.dashed || !(DIGIT.test(a.text) || DIGIT.test(b.text)));
+  !a.han && !b.han && (b.dashed || (!alone(a.text) && !alone(b.text)));
+const alone = (word: string): boolean => DIGIT.test(word) || isStopWord(word);
 
 /** A copy that does not hold the long text it was cut from. */
 const own = (word: string): string => Buffer.from(word).toString();

@@ -1,26 +1,34 @@
+type Row = Uint16Array;
+const row = (length: number): Row => new Uint16Array(length);
+/** The two rows before and the one that is filled, used again by every comparison. */
+let rows: [Row, Row, Row] = [row(64), row(64), row(64)];
+
 /**
  * Edits that turn one word into another: a letter more, less or other, or two neighbours exchanged (optimal string alignment, Damerau 1964).
  * @returns `most + 1` for anything above `most`
  */
 export function editDistance(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return most + 1;
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  if (rows[0].length <= b.length) rows = [row(2 * b.length), row(2 * b.length), row(2 * b.length)];
+  let [before, last, next] = rows;
+  for (let j = 0; j <= b.length; j++) last[j] = j;
+  let leastBefore = 0;
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
+    next[0] = i;
     let least = i;
+    const [here, previous] = [a.charCodeAt(i - 1), a.charCodeAt(i - 2)];
     for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min((row[j - 1] ?? 0) + (same ? 0 : 1), (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-      next.push(cost);
-      least = Math.min(least, cost);
+      const other = b.charCodeAt(j - 1);
+      let cost = Math.min(last[j - 1]! + (here === other ? 0 : 1), last[j]! + 1, next[j - 1]! + 1);
+      if (i > 1 && j > 1 && here === b.charCodeAt(j - 2) && previous === other)
+        cost = Math.min(cost, before[j - 2]! + 1);
+      next[j] = cost;
+      if (cost < least) least = cost;
     }
     // a transposition reaches back two rows, so one row above the limit proves nothing yet
-    if (least > most && Math.min(...row) > most) return most + 1;
-    before = row;
-    row = next;
+    if (least > most && leastBefore > most) return most + 1;
+    leastBefore = least;
+    [before, last, next] = [last, next, before];
   }
-  return Math.min(row[b.length] ?? 0, most + 1);
+  return Math.min(last[b.length]!, most + 1);
 }

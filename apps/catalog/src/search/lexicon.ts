@@ -76,7 +76,7 @@ export function createLexicon(words: Iterable<string>): Lexicon {
       const found: Near[] = [];
       for (const id of seen) {
         const candidate = sorted[id] ?? '';
-        if ((shared[id] ?? 0) >= needed) {
+        if ((shared[id] ?? 0) >= needed && Math.abs(candidate.length - word.length) <= edits) {
           const distance = editDistance(word, candidate, edits);
           if (distance <= edits) found.push({ word: candidate, distance });
         }

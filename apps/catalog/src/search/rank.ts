@@ -23,7 +23,7 @@ const DOCUMENT = MOST_DOCUMENTS - 1;
 /** Postings that one query may add up. The heaviest are first (Lin and Trotman 2015), and below so many nothing is left out. */
 export const MOST_POSTINGS = 300_000;
 /** Documents that are looked at by a test. */
-const MOST_TESTED = 40_000;
+const MOST_TESTED = 20_000;
 /** Documents that are sorted at a time, at most. */
 const MOST_SORTED = 16_384;
 /** Scores are sorted in steps of this size. */
@@ -91,7 +91,7 @@ export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
     buckets.fill(0);
     for (let i = 0; i < count; i++) buckets[bits[touched[i]!]! >>> 16]!++;
     let tested = 0;
-    let size = 2 * most;
+    let size = test ? 2 * most : most;
     for (let to = buckets.length; to > 0 && found.length < most && tested < MOST_TESTED; size *= 4) {
       let from = to;
       for (let n = 0; from > 0 && n < size;) n += buckets[--from]!;

@@ -80,8 +80,8 @@ function* indexOf(nodes: readonly MapNode[]): Generator<void, Search> {
       HAN_RUN.lastIndex = 0;
     }
     field(NAME, own);
-    field(ALIAS, [...others, ...title, n.slug]);
-    field(SUMMARY, textsOf(n.summary));
+    field(ALIAS, [...others, n.slug]);
+    field(SUMMARY, [...textsOf(n.summary), ...title]);
     field(BODY, [...textsOf(n.body), ...textsOf(n.method?.when), n.citation?.authors ?? '']);
     inverted.next(KIND_WEIGHTS[n.kind] ?? 1);
   };
