@@ -66,21 +66,22 @@ export function createLexicon(words: Iterable<string>): Lexicon {
     },
     near(word, edits) {
       const grams = bigramsOf(word);
-      const needed = Math.max(1, grams.size - 3 * edits);
-      const seen: number[] = [];
-      for (const g of grams)
-        for (const id of lists.get(g)?.ids ?? []) {
-          if (shared[id] === 0) seen.push(id);
-          shared[id]!++;
-        }
+      const needed = grams.size - 3 * edits;
       const found: Near[] = [];
-      for (const id of seen) {
-        const candidate = sorted[id] ?? '';
-        if ((shared[id] ?? 0) >= needed && Math.abs(candidate.length - word.length) <= edits) {
-          const distance = editDistance(word, candidate, edits);
-          if (distance <= edits) found.push({ word: candidate, distance });
+      const compare = (candidate: string): void => {
+        if (Math.abs(candidate.length - word.length) > edits) return;
+        const distance = editDistance(word, candidate, edits);
+        if (distance <= edits) found.push({ word: candidate, distance });
+      };
+      // so short a word may share no pair with what it was meant to be
+      if (needed < 1) sorted.forEach(compare);
+      else {
+        const seen: number[] = [];
+        for (const g of grams) for (const id of lists.get(g)?.ids ?? []) if (shared[id]!++ === 0) seen.push(id);
+        for (const id of seen) {
+          if (shared[id]! >= needed) compare(sorted[id]!);
+          shared[id] = 0;
         }
-        shared[id] = 0;
       }
       return found.sort((a, b) => a.distance - b.distance || (a.word < b.word ? -1 : 1));
     },

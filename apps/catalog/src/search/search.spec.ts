@@ -1,66 +1,219 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { readContent } from '@strata/map';
+import { recipes } from '@strata/recipes';
 import { BUNDLED_CONTENT } from '../app.module.js';
-import { buildMap } from '../map/map.js';
-import { readContent } from '../map/read.js';
-import { createSearch, type Search } from './search.js';
-import { indexTerms, queryTerms } from './tokens.js';
+import { assemble, buildMap, type MapNode } from '../map/map.js';
+import { small } from '../testing/content.js';
+import { createSearch, createSearchGently, MOST_HITS, type Search } from './search.js';
+import { stem } from './stems.js';
+import { pieces } from './tokens.js';
 
-describe('terms', () => {
-  it('splits Latin into plain words and Chinese into pairs', () => {
-    expect(indexTerms('Naïve ＢＥＲＴ 逻辑回归')).toEqual([
-      'naive',
-      'bert',
-      '逻',
-      '辑',
-      '回',
-      '归',
-      '逻辑',
-      '辑回',
-      '回归',
+const fixture = <T>(name: string): T => JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as T;
+/** Facts that the map must hold, as a person would type them. */
+const facts = fixture<{ slug: string; en: string; zh: string }[]>('facts.fixture.json');
+/** What an analyst or an engineer types, with the entries of which one should come first. */
+const questions = fixture<Record<'en' | 'zh', { query: string; slugs: string[] }[]>>('questions.fixture.json');
+
+let nodes: readonly MapNode[];
+let search: Search;
+beforeAll(async () => {
+  nodes = buildMap(await readContent(BUNDLED_CONTENT), recipes).sorted;
+  search = createSearch(nodes);
+});
+const slugs = (query: string, most = 3): string[] => search(query, { most }).map((h) => h.node.slug);
+
+describe('words', () => {
+  it('are cut out of Latin and Chinese text', () => {
+    expect(pieces('Naïve ＢＥＲＴ-7，逻辑回归 K均值').map((p) => [p.text, p.han, p.dashed])).toEqual([
+      ['naive', false, false],
+      ['bert', false, false],
+      ['7', false, true],
+      ['逻辑回归', true, false],
+      ['k', false, false],
+      ['均值', true, false],
     ]);
-    expect(queryTerms('逻辑回归')).toEqual(['逻辑', '辑回', '回归']);
-    expect(queryTerms('码')).toEqual(['码']);
+  });
+
+  it.each([
+    ['quantize', ['quantization', 'quantised', 'quantisation', 'quantizing']],
+    ['model', ['models', 'modelling', 'modeling', 'modelled']],
+    ['prune', ['pruning', 'pruned', 'prunes']],
+    ['neighbor', ['neighbour', 'neighbours']],
+    ['optimizer', ['optimisers']],
+    ['embed', ['embedding', 'embedded']],
+    ['class', ['classes']],
+    ['loss', ['loss', 'losses']],
+  ])('of one stem: %s', (word, forms) => {
+    for (const form of forms) expect([form, stem(form)]).toEqual([form, stem(word)]);
+  });
+
+  it('of other stems stay apart', () => {
+    expect(new Set(['bias', 'basis', 'string', 'loss', 'lose', 'king', 'need', 'tuned', 'tone'].map(stem)).size).toBe(
+      9,
+    );
   });
 });
 
-describe('search over the bundled map', () => {
-  let search: Search;
-  beforeAll(async () => {
-    search = createSearch([...buildMap(await readContent(BUNDLED_CONTENT), []).nodes.values()]);
+describe('the bundled map', () => {
+  it('holds every fact, in both languages, within the first three', () => {
+    expect(facts.length).toBeGreaterThan(250);
+    const missed = facts.flatMap(({ slug, en, zh }) =>
+      [en, zh]
+        .filter((query) => !slugs(query).includes(slug))
+        .map((query) => `${query}: no ${slug}, but ${slugs(query)}`),
+    );
+    expect(missed).toEqual([]);
   });
-  const first = (q: string) => search(q, { limit: 5 })[0]?.node.slug;
+
+  it('answers real questions: most at once, all within the first three', () => {
+    const all = [...questions.en, ...questions.zh];
+    expect([questions.en.length, questions.zh.length]).toEqual([30, 30]);
+    const place = ({ query, slugs: right }: (typeof all)[number]): number =>
+      slugs(query).findIndex((slug) => right.includes(slug));
+    expect(all.filter((q) => place(q) < 0).map((q) => `${q.query}: ${slugs(q.query)}`)).toEqual([]);
+    expect(all.filter((q) => place(q) === 0).length).toBeGreaterThanOrEqual(50);
+  });
 
   it.each([
-    ['logistic regression', 'logistic-regression'],
-    ['逻辑回归', 'logistic-regression'],
-    ['logstic regresion', 'logistic-regression'],
-    ['LSTM', 'lstm'],
-    ['lstm', 'lstm'],
-    ['MLP', 'dnn'],
+    // typing errors: a letter less, two exchanged, one more, and in the first place
     ['Transfomer', 'transformer'],
-    ['百度飞桨', 'paddlepaddle'],
-    ['飞桨', 'paddlepaddle'],
-    ['int8', 'quantization'],
+    ['Tarnsformer', 'transformer'],
+    ['quantizzation', 'quantization'],
+    ['yransformer', 'transformer'],
+    ['logstic regresion', 'logistic-regression'],
+    ['back propogation', 'backpropagation'],
+    // one word or two
+    ['fine tuning', 'fine-tuning'],
+    ['finetuning', 'fine-tuning'],
+    ['fine-tuning', 'fine-tuning'],
+    ['random-forests', 'random-forest'],
+    ['supportvectormachine', 'support-vector-machine'],
+    ['kmeans', 'k-means'],
+    ['llama3', 'llama'],
+    // spellings
     ['quantisation', 'quantization'],
-    ['量化', 'quantization'],
-    ['剪枝', 'pruning'],
-    ['近端策略', 'ppo'],
-    ['knowledge graph by rules', 'knowledge-graph-by-rules'],
-    ['目标检测', 'object-detection'],
+    ['reward modeling', 'reward-modelling'],
+    ['normalization', 'normalisation'],
+    ['k nearest neighbors', 'k-nearest-neighbours'],
+    // pinyin: in full, with blanks, its beginning, initials, with a typing error, among other words
+    ['luojihuigui', 'logistic-regression'],
+    ['luo ji hui gui', 'logistic-regression'],
+    ['luojihuig', 'logistic-regression'],
+    ['ljhg', 'logistic-regression'],
+    ['luojihuihui', 'logistic-regression'],
+    ['shenme shi qianghuaxuexi', 'reinforcement-learning'],
+    ['chongcaiyang', 'data-sampling'],
+    // aliases, slugs, a title
+    ['MLP', 'dnn'],
+    ['百度飞桨', 'paddlepaddle'],
     ['data-cleaning', 'data-cleaning'],
+    ['Attention Is All You Need', 'source-vaswani-2017-transformer'],
+    // full-width forms and odd blanks
+    ['ＬＳＴＭ', 'lstm'],
+    ['  LoRA　是什么？', 'lora'],
   ])('finds %s', (query, slug) => {
-    expect(first(query)).toBe(slug);
+    expect(slugs(query, 1)).toEqual([slug]);
   });
 
-  it('keeps to a kind and to the limit', () => {
-    const hits = search('model', { kind: 'stage', limit: 3 });
-    expect(hits.length).toBeGreaterThan(0);
-    expect(hits.length).toBeLessThanOrEqual(3);
+  it('puts names above other names, and entries above recipes and publications of the same words', () => {
+    const order = slugs('evaluation', MOST_HITS);
+    expect(order[0]).toBe('evaluation');
+    const places = (query: string, kind: MapNode['kind']): number =>
+      search(query).findIndex((h) => h.node.kind === kind);
+    for (const query of ['数据清洗', 'data cleaning', 'text classification']) {
+      expect(['recipe', 'source']).not.toContain(search(query)[0]?.node.kind);
+      expect(places(query, 'recipe')).toBeGreaterThan(0);
+    }
+  });
+
+  it('looks into bodies last', () => {
+    const holders = nodes.filter((n) => /subsampling/.test(n.body?.en ?? ''));
+    expect(holders.length).toBeGreaterThan(0);
+    expect(slugs('subsampling', 50)).toEqual(expect.arrayContaining(holders.map((n) => n.slug)));
+  });
+
+  it('keeps to a test and to a number', () => {
+    const hits = search('model', { test: (n) => n.kind === 'stage', most: 3 });
+    expect(hits).toHaveLength(3);
     expect(hits.every((h) => h.node.kind === 'stage')).toBe(true);
+    const all = search('model');
+    expect(all.length).toBeGreaterThan(100);
+    expect(all.filter((h) => h.node.kind === 'stage').map((h) => h.node.slug)).toEqual(
+      search('model', { test: (n) => n.kind === 'stage' }).map((h) => h.node.slug),
+    );
+    const scores = all.map((h) => h.score);
+    expect(scores).toEqual([...scores].sort((a, b) => b - a));
   });
 
-  it('answers nonsense with nothing', () => {
-    expect(search('qzxwv', { limit: 5 })).toEqual([]);
-    expect(search('!!!', { limit: 5 })).toEqual([]);
+  it('finds every entry by its slug and names', () => {
+    const lost = nodes.flatMap((n) =>
+      [n.slug, n.name.en, n.name.zh].filter((q) => !slugs(q).includes(n.slug)).map((q) => `${n.slug}: ${q}`),
+    );
+    expect(lost).toEqual([]);
+  });
+
+  it.each(['', '   ', '!!!', '，。？', '😀😀', '\ud83d', '\u0000', 'qzxwv', 'what is the', '是什么', '的', '有哪些？'])(
+    'answers %j with nothing or little',
+    (query) => {
+      expect(search(query).length).toBeLessThan(20);
+    },
+  );
+
+  it.each([
+    ['one letter', 'a'.repeat(10_000)],
+    ['words', 'transformer attention model '.repeat(400).slice(0, 10_000)],
+    [
+      'unknown words',
+      Array.from({ length: 1_500 }, (_, i) => `zq${i}xwv`)
+        .join(' ')
+        .slice(0, 10_000),
+    ],
+    ['Chinese', '强化学习模型训练'.repeat(1_250)],
+    ['emojis', '😀'.repeat(5_000)],
+    ['syllables', 'ma '.repeat(3_333)],
+    ['accents', 'e\u0301'.repeat(5_000)],
+    ['pattern characters', '.*+?^${}()|[]\\'.repeat(700)],
+  ])('is not troubled by ten thousand characters of %s', (_, query) => {
+    expect(search(query).length).toBeLessThanOrEqual(nodes.length);
+    expect(slugs('LoRA', 1)).toEqual(['lora']);
+  });
+});
+
+describe('an index made gently', () => {
+  it('is the same, and lets other work go on', async () => {
+    const map = assemble(
+      small().entries.map((p) => p.entry),
+      [],
+    ).sorted;
+    const [gentle, plain] = [await createSearchGently(map), createSearch(map)];
+    for (const query of ['tuning', '微调', 'lora'])
+      expect(gentle(query).map((h) => [h.node.slug, h.score])).toEqual(plain(query).map((h) => [h.node.slug, h.score]));
+    let turns = 0;
+    let made = false;
+    const ticking = (): void => void (made || (turns++, setImmediate(ticking)));
+    ticking();
+    await createSearchGently(nodes);
+    made = true;
+    expect(turns).toBeGreaterThan(2);
+  });
+
+  it('of no entries finds nothing', () => {
+    expect(createSearch([])('lora')).toEqual([]);
+  });
+});
+
+describe('many entries of one name', () => {
+  it('are answered with as many as anybody reads, in their order', () => {
+    const [one] = small().entries.filter((p) => p.entry.slug === 'lora');
+    const entry = one?.entry;
+    if (!entry) throw new Error('no entry');
+    const many = Array.from({ length: MOST_HITS + 500 }, (_, i) => ({
+      ...entry,
+      slug: `lora-${String(i).padStart(5, '0')}`,
+    }));
+    const hits = createSearch(assemble(many, []).sorted)('LoRA');
+    expect(hits).toHaveLength(MOST_HITS);
+    expect(hits.slice(0, 3).map((h) => h.node.slug)).toEqual(['lora-00000', 'lora-00001', 'lora-00002']);
   });
 });

@@ -34,7 +34,8 @@ const VOWEL = /[aeiouy]/;
 export function stem(word: string): string {
   let w = singular(spelled(word));
   if (w.length < 4) return w;
-  const suffix = w.endsWith('ing') ? 3 : w.endsWith('ed') && !w.endsWith('eed') ? 2 : 0;
+  // "embed" and "speed" are no past tenses
+  const suffix = w.endsWith('ing') ? 3 : /[^e]ed$/.test(w) && !w.endsWith('mbed') ? 2 : 0;
   const base = w.slice(0, w.length - suffix);
   if (suffix && base.length > 2 && VOWEL.test(base)) w = /([^aeioulsz])\1$/.test(base) ? base.slice(0, -1) : base;
   else if (/[st]ion$/.test(w) && w.length > 5) w = w.slice(0, -3);
