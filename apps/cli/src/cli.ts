@@ -3,10 +3,11 @@ import yargs from 'yargs';
 import { Parser } from 'yargs/helpers';
 import { Api } from './api/client.js';
 import type { App } from './app.js';
+import { catalog } from './catalog/command.js';
 import { dataCommands } from './commands/data.js';
 import { jobCommands } from './commands/jobs.js';
-import { mapCommands } from './commands/map.js';
 import { modelCommands } from './commands/models.js';
+import { platformCommands } from './commands/platform.js';
 import { sessionCommands } from './commands/session.js';
 import { submit } from './commands/submit.js';
 import { remoteWords } from './completion.js';
@@ -17,6 +18,7 @@ import { EXIT } from './exit-codes.js';
 import { createIo } from './io.js';
 import { translator } from './messages.js';
 import { report } from './report.js';
+import { duration } from './view/text.js';
 
 /** The options that must be known before the rest can be read: language of the help, and whom to ask for a recipe's flags. */
 function early(argv: readonly string[]) {
@@ -73,10 +75,23 @@ export async function run(
       return EXIT.ok;
     }
     const connection = connectionOf(config, given);
-    const api = new Api(connection);
+    let said = false;
+    const api = new Api(connection, (seconds) => {
+      // one command may ask several times
+      if (!said && !completing) io.say('kept_answer', { age: duration(seconds) });
+      said = true;
+    });
     const app: App = { io, api, config, connection, signal };
     const manifest = await manifestFor(api, given.words);
-    const commands = [...sessionCommands, demo, ...jobCommands, ...modelCommands, ...dataCommands, ...mapCommands];
+    const commands = [
+      ...sessionCommands,
+      demo,
+      ...jobCommands,
+      ...modelCommands,
+      ...dataCommands,
+      catalog,
+      ...platformCommands,
+    ];
     const y = yargs(argv)
       .scriptName('strata')
       .locale(lang === 'zh' ? 'zh_CN' : 'en')

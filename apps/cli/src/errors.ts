@@ -51,3 +51,8 @@ export class CommandLineError extends Error {
 export class JobFailed extends Error {
   readonly exitCode = EXIT.jobFailed;
 }
+
+/** A check of local files found something; all of it has been said already. */
+export class CheckFailed extends Error {
+  readonly exitCode = EXIT.refused;
+}

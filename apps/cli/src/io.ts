@@ -11,6 +11,8 @@ export interface Io {
   readonly columns: number;
   /** A result for people; nothing in --json. */
   out(line: string): void;
+  /** Content that is the result itself, in --json too. */
+  write(chunk: Uint8Array | string): void;
   /** The result of the command in --json: one document on one line. */
   document(value: unknown): void;
   /** Progress and remarks, on standard error. */
@@ -41,6 +43,7 @@ export function createIo(options: {
     live: !json && stderr.isTTY === true,
     columns: stderr.columns || stdout.columns || 100,
     out: (line) => void (json || stdout.write(`${line}\n`)),
+    write: (chunk) => void stdout.write(chunk),
     document: (value) => void (json && stdout.write(`${JSON.stringify(value)}\n`)),
     note,
     say: (key, values) => note(t(key, values)),

@@ -1,9 +1,11 @@
 import type { Language, Localized } from '@strata/kernel';
+import { CATALOG_MESSAGES } from './catalog/messages.js';
 
 const m = (en: string, zh: string): Localized => ({ en, zh });
 
 /** Everything that the command line says, in both languages. `{name}` stands for a value. */
 export const MESSAGES = {
+  ...CATALOG_MESSAGES,
   usage: m('Usage: strata <command> [options]', '用法：strata <命令> [选项]'),
   epilogue: m('Exit codes and examples: docs/cli.md', '退出码与示例见 docs/cli.md'),
   opt_url: m('address of the gateway', '网关地址'),
@@ -42,9 +44,6 @@ export const MESSAGES = {
   cmd_datasets_create: m('make a dataset of a local file or an uploaded one', '由本地文件或已上传文件创建数据集'),
   cmd_datasets_show: m('columns and first rows of a dataset', '查看数据集的列与前几行'),
   cmd_datasets_list: m('list datasets', '列出数据集'),
-  cmd_catalog: m('search the map of the technology layer', '检索技术层图谱'),
-  cmd_catalog_search: m('search', '检索'),
-  cmd_catalog_show: m('show an entry and what it is connected with', '查看条目及其关联'),
   cmd_recipes: m('list recipes, or show one with its parameters', '列出配方或查看某个配方的参数'),
   cmd_workers: m('workers, their devices and what they run', '工作节点、设备与正在运行的作业'),
   cmd_pipelines: m('list pipelines, or show one', '列出流水线或查看其中一个'),
@@ -86,7 +85,6 @@ export const MESSAGES = {
   opt_level: m('least level: debug, info, warn, error', '最低级别：debug、info、warn、error'),
   opt_version: m('number or alias of the version', '版本号或别名'),
   opt_output: m('where to write; - for standard output', '写入位置；- 表示标准输出'),
-  opt_kind: m('only entries of this kind', '只看此类条目'),
   opt_name: m('name to register under', '注册名称'),
   opt_data: m('your own file: CSV, TSV or JSON lines, also .gz', '自己的文件：CSV、TSV 或 JSON 行，支持 .gz'),
   opt_target: m('column to predict: its name, or its number from 1', '要预测的列：列名，或从 1 起的序号'),
@@ -154,8 +152,6 @@ export const MESSAGES = {
   outputs: m('outputs', '输出'),
   inputs: m('inputs', '输入'),
   run_it: m('run it', '运行示例'),
-  recipes_for_it: m('recipes', '可运行配方'),
-  connected: m('connected with', '关联条目'),
   interrupted: m(
     'interrupted; the job goes on. Follow it again: strata watch {id}',
     '已中断；作业仍在运行。再次跟踪：strata watch {id}',
@@ -246,6 +242,7 @@ export const MESSAGES = {
 } as const satisfies Record<string, Localized>;
 
 export type MessageKey = keyof typeof MESSAGES;
+export const isMessageKey = (key: string): key is MessageKey => Object.hasOwn(MESSAGES, key);
 export type Translate = (key: MessageKey, values?: Readonly<Record<string, string | number>>) => string;
 
 export function translator(language: Language): Translate {

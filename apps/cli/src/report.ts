@@ -1,16 +1,14 @@
 import { ERRORS, isErrorCode } from '@strata/kernel';
-import { ApiError, CommandLineError, JobFailed, Unreachable, UsageError } from './errors.js';
+import { ApiError, CheckFailed, CommandLineError, JobFailed, Unreachable, UsageError } from './errors.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import type { Io } from './io.js';
-import { MESSAGES, type MessageKey } from './messages.js';
-
-const isKey = (key: string): key is MessageKey => Object.hasOwn(MESSAGES, key);
+import { isMessageKey } from './messages.js';
 
 function usageText(io: Io, e: UsageError): string {
   const values = { ...e.values };
   // a message may stand inside another one
   const wanted = values.wanted;
-  if (typeof wanted === 'string' && isKey(wanted)) values.wanted = io.t(wanted, values);
+  if (typeof wanted === 'string' && isMessageKey(wanted)) values.wanted = io.t(wanted, values);
   return io.t(e.key, values);
 }
 
@@ -29,12 +27,12 @@ function reportApi(io: Io, e: ApiError): void {
   if (problem.request_id) io.note(`  ${io.t('e_request')}  ${problem.request_id}`);
   const todo = `todo_${problem.code}`;
   const about = io.t('todo_code', { url: `${e.url}/api/errors/${problem.code}` });
-  io.note(`  ${io.t('e_todo')}  ${isKey(todo) ? io.t(todo) : about}`);
+  io.note(`  ${io.t('e_todo')}  ${isMessageKey(todo) ? io.t(todo) : about}`);
 }
 
 /** Tells an error in words (or, in --json, as one document on standard error) and gives the exit code. */
 export function report(io: Io, e: unknown): ExitCode {
-  if (e instanceof JobFailed) return e.exitCode; // its failure has been shown
+  if (e instanceof JobFailed || e instanceof CheckFailed) return e.exitCode; // what failed has been shown
   const asJson = (error: Record<string, unknown>): void => void io.note(JSON.stringify({ error }));
   if (e instanceof ApiError) {
     if (io.json) asJson({ ...e.problem, exit_code: e.exitCode });

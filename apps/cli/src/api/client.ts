@@ -10,7 +10,7 @@ export interface Page<T> {
   readonly has_more: boolean;
   readonly next?: string | null;
 }
-export type Query = Readonly<Record<string, string | number | undefined>>;
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** The word that names a failure of the network best: `ECONNREFUSED`. */
 function why(e: unknown): string {
@@ -43,7 +43,11 @@ async function problemOf(res: Response): Promise<Problem | undefined> {
 }
 
 export class Api {
-  constructor(readonly connection: Connection) {}
+  /** @param onKept is told of answers that the gateway gives from memory: how many seconds old they are */
+  constructor(
+    readonly connection: Connection,
+    private readonly onKept?: (seconds: number) => void,
+  ) {}
 
   get url(): string {
     return this.connection.url;
@@ -60,6 +64,7 @@ export class Api {
       if (init.signal?.aborted) throw cause;
       throw new Unreachable(this.url, why(cause), { cause });
     }
+    if (res.headers.get('x-strata-stale') === 'true') this.onKept?.(Number(res.headers.get('age') ?? 0));
     if (res.ok) return res;
     const problem = await problemOf(res);
     if (problem) throw new ApiError(problem, this.url);
