@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CatalogMap } from './map/map.js';
-import { createSearch } from './search/search.js';
+import { createSearchGently } from './search/search.js';
 import type { View } from './views.js';
 
 /** Hash of all that a map says, in the order of slugs. */
@@ -10,4 +10,9 @@ export function versionOf(map: CatalogMap): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-export const viewOf = (map: CatalogMap): View => ({ map, search: createSearch(map.sorted), version: versionOf(map) });
+/** The view of a map; a large one takes a while, in which other work goes on. */
+export const viewOf = async (map: CatalogMap): Promise<View> => ({
+  map,
+  search: await createSearchGently(map.sorted),
+  version: versionOf(map),
+});

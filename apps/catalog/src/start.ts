@@ -76,7 +76,7 @@ export async function startCatalog(
   const log = createLogger('catalog', config.LOG_LEVEL, config.LOG_PRETTY);
   const map = buildMap(content, recipes);
   const publicEntries = content.entries.map((p) => p.entry);
-  const publicView = viewOf(map);
+  const publicView = await viewOf(map);
   const evidence = await openEvidence(config.EVIDENCE_DIR, log);
   const database = createDatabase(config.DATABASE_URL, log);
   const versions: Versions = createVersions(database);

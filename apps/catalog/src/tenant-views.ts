@@ -1,10 +1,10 @@
 import type { RecipeDefinition } from '@strata/contracts';
 import type { Entry } from '@strata/map';
 import { LRUCache } from 'lru-cache';
-import { assemble } from './map/map.js';
+import { assemble, type MapNode } from './map/map.js';
 import { slugsOf, type EntryChange } from './overlay/diff.js';
 import type { Versions } from './overlay/versions.js';
-import { createSearch, type Search } from './search/search.js';
+import { createSearch, MOST_HITS, type Search } from './search/search.js';
 import type { Change, View, Views } from './views.js';
 
 const TENANTS = 200;
@@ -24,9 +24,9 @@ interface Held {
 const merged =
   (a: Search, b: Search): Search =>
   (query, options) =>
-    [...a(query, options), ...b(query, options)].sort(
-      (x, y) => y.score - x.score || (x.node.slug < y.node.slug ? -1 : 1),
-    );
+    [...a(query, options), ...b(query, options)]
+      .sort((x, y) => y.score - x.score || (x.node.slug < y.node.slug ? -1 : 1))
+      .slice(0, options?.most ?? MOST_HITS);
 
 /** The public map with a tenant's own entries. */
 export function withOwn(
@@ -39,14 +39,15 @@ export function withOwn(
   const map = assemble(publicEntries, recipes, own);
   const isOwn = new Set(own.map((e) => e.slug));
   // nodes of the public map have gained edges: hits are shown as this map has them
-  const publicHits: Search = (query, options) =>
-    publicView.search(query).flatMap(({ node, score }) => {
-      const here = map.nodes.get(node.slug);
-      return here && (options?.test?.(here) ?? true) ? [{ node: here, score }] : [];
-    });
+  const here = (n: MapNode): MapNode => map.nodes.get(n.slug) ?? n;
+  const publicHits: Search = (query, { test, most } = {}) =>
+    publicView
+      .search(query, { most, test: test && ((n) => test(here(n))) })
+      .map(({ node, score }) => ({ node: here(node), score }));
+  const ownNodes = map.sorted.filter((n) => isOwn.has(n.slug));
   return {
     map,
-    search: merged(publicHits, createSearch(map.sorted.filter((n) => isOwn.has(n.slug)))),
+    search: merged(publicHits, createSearch(ownNodes, map.nodes.size)),
     version: `${publicView.version}.${number}`,
   };
 }

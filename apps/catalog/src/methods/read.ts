@@ -28,10 +28,7 @@ const limitOf = (limit: number, usual = USUAL_LIMIT, highest = HIGHEST_LIMIT): n
 function known(view: View, slug: string): MapNode {
   const found = view.map.nodes.get(slug);
   if (found) return found;
-  const near = view
-    .search(slug.replaceAll('-', ' '))
-    .slice(0, SUGGESTIONS)
-    .map((h) => h.node.slug);
+  const near = view.search(slug, { most: SUGGESTIONS }).map((h) => h.node.slug);
   throw new StrataError(
     'not_found',
     `the catalog has no entry "${slug}"${near.length ? `; near to it: ${near.join(', ')}` : ''}`,
@@ -42,22 +39,20 @@ const filterOf = (f: catalog.Filter | undefined): NodeFilter => (f ? { ...f, pri
 
 /** How often each value of each facet occurs among these entries, the most frequent first. */
 function facetsOf(nodes: readonly MapNode[]): catalog.FacetCount[] {
-  const counts = new Map<string, number>();
-  const count = (facet: string, value: string | undefined): void => {
-    if (value) counts.set(`${facet} ${value}`, (counts.get(`${facet} ${value}`) ?? 0) + 1);
+  const facets = ['kind', 'tag', 'openness', 'region'] as const;
+  const [kinds, tags, openness, regions] = facets.map(() => new Map<string, number>());
+  const count = (values: Map<string, number> | undefined, value: string | undefined): void => {
+    if (value) values?.set(value, (values.get(value) ?? 0) + 1);
   };
   for (const n of nodes) {
-    count('kind', n.kind);
-    for (const t of n.tags) count('tag', t);
-    count('openness', n.facets.openness);
-    count('region', n.facets.region);
+    count(kinds, n.kind);
+    for (const t of n.tags) count(tags, t);
+    count(openness, n.facets.openness);
+    count(regions, n.facets.region);
   }
-  return [...counts]
-    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
-    .map(([key, n]) => {
-      const [facet, ...value] = key.split(' ');
-      return { facet: facet ?? '', value: value.join(' '), count: n };
-    });
+  return [kinds, tags, openness, regions]
+    .flatMap((values, i) => [...(values ?? [])].map(([value, n]) => ({ facet: facets[i] ?? '', value, count: n })))
+    .sort((a, b) => b.count - a.count || (`${a.facet} ${a.value}` < `${b.facet} ${b.value}` ? -1 : 1));
 }
 
 const cellOf = (cell: Cell): catalog.InsightCell => ({

@@ -48,7 +48,8 @@ const MOST_FIELDS = 4;
 const COMMON_SHARE = 0.1;
 const COMMON_LEAST = 50;
 
-export function createInverted(fields: readonly Field[]): InvertedBuilder {
+/** @param among documents that N counts at least: those that are searched apart and ranked together with these */
+export function createInverted(fields: readonly Field[], among = 0): InvertedBuilder {
   if (fields.length > MOST_FIELDS) throw new RangeError(`${fields.length} fields; ${MOST_FIELDS} at most`);
   const log = createPairLog();
   const lengths = fields.map(() => createVector());
@@ -94,6 +95,7 @@ export function createInverted(fields: readonly Field[]): InvertedBuilder {
     },
 
     *finish() {
+      const all = Math.max(documents, among);
       const common = Math.max(COMMON_LEAST, COMMON_SHARE * documents);
       const lastOnly = MOST_TF << (FIELD_BITS * (fields.length - 1));
       const kept = (term: number, packed: number): boolean =>
@@ -116,9 +118,9 @@ export function createInverted(fields: readonly Field[]): InvertedBuilder {
 
       // 1 / (1 − b + b · length / mean), by field and document
       const shrink = fields.map(({ weight, b }, f) => {
-        const all = lengths[f]?.data ?? new Uint32Array();
-        const mean = all.reduce((a, n) => a + n, 0) / Math.max(1, documents) || 1;
-        return Float32Array.from(all, (n) => weight / (1 - b + (b * n) / mean));
+        const own = lengths[f]?.data ?? new Uint32Array();
+        const mean = own.reduce((a, n) => a + n, 0) / Math.max(1, documents) || 1;
+        return Float32Array.from(own, (n) => weight / (1 - b + (b * n) / mean));
       });
       const scales = new Float32Array(terms);
       let impacts = new Float32Array(1024);
@@ -130,7 +132,7 @@ export function createInverted(fields: readonly Field[]): InvertedBuilder {
           sorted = new Uint32Array(2 * list.length);
         }
         const n = df[t] ?? 0;
-        const idf = Math.log(1 + (documents - n + 0.5) / (n + 0.5));
+        const idf = Math.log(1 + (all - n + 0.5) / (n + 0.5));
         let greatest = 0;
         for (let i = 0; i < list.length; i++) {
           const document = list[i]! & DOCUMENT;

@@ -49,10 +49,10 @@ const BREATH_MS = 15;
 
 const textsOf = (t: { readonly en: string; readonly zh: string } | undefined): string[] => (t ? [t.en, t.zh] : []);
 
-/** Makes an index of entries; yields where it can be interrupted. */
-function* indexOf(nodes: readonly MapNode[]): Generator<void, Search> {
+/** Makes an index of entries that are some `among` others; yields where it can be interrupted. */
+function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Search> {
   const words = createDictionary();
-  const inverted = createInverted(FIELDS);
+  const inverted = createInverted(FIELDS, among);
   const names = createNames();
   const sounds = createPinyin();
 
@@ -140,15 +140,17 @@ function* indexOf(nodes: readonly MapNode[]): Generator<void, Search> {
 /**
  * Full-text search over names, aliases, titles, slugs, summaries and bodies in both languages, by words, their beginnings and pinyin, with typing
  * errors. All words of a query need not occur: the more do, the higher the hit.
+ * @param among size of the map that these entries belong to, where others of it are searched apart: a word that one of three entries holds is
+ * rare all the same
  */
-export function createSearch(nodes: readonly MapNode[]): Search {
-  const making = indexOf(nodes);
+export function createSearch(nodes: readonly MapNode[], among = nodes.length): Search {
+  const making = indexOf(nodes, among);
   for (let step = making.next(); ; step = making.next()) if (step.done) return step.value;
 }
 
 /** The same, with breaks in which other work goes on. */
 export async function createSearchGently(nodes: readonly MapNode[]): Promise<Search> {
-  const making = indexOf(nodes);
+  const making = indexOf(nodes, nodes.length);
   let since = performance.now();
   for (let step = making.next(); ; step = making.next()) {
     if (step.done) return step.value;

@@ -178,9 +178,9 @@ export interface FacetCount {
 
 export interface SearchResponse {
   hits: SearchHit[];
-  /** Entries that match, over all pages. */
+  /** Entries that match, over all pages; of more than 2000 the best 2000 are counted. */
   total: number;
-  /** Of all that match, not only of this page. */
+  /** Of all that are counted, not only of this page. */
   facets: FacetCount[];
   /** plain or semantic or both: how it was searched. */
   mode: string;
