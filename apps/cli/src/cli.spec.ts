@@ -385,8 +385,8 @@ describe('completion', () => {
     expect(completionScript('zsh')).toContain('compdef _strata_completions strata');
     const { Api } = await import('./api/client.js');
     const api = new Api({ url, key: 'k', keyWords: '' });
-    expect(await remoteWords(api, 'submit', 1)).toEqual(['data/clean', 'data/split']);
-    expect(await remoteWords(api, 'submit', 2)).toEqual([]);
-    expect(await remoteWords(new Api({ url: 'http://127.0.0.1:2', key: 'k', keyWords: '' }), 'jobs', 1)).toEqual([]);
+    expect(await remoteWords(api, ['submit'])).toEqual(['data/clean', 'data/split']);
+    expect(await remoteWords(api, ['submit', 'data/clean'])).toEqual([]);
+    expect(await remoteWords(new Api({ url: 'http://127.0.0.1:2', key: 'k', keyWords: '' }), ['jobs'])).toEqual([]);
   });
 });

@@ -112,11 +112,11 @@ export async function run(
         false,
         (current: string, parsed: { _?: unknown[] }, useYargs: () => void, done: (words: string[]) => void) => {
           const typed = (parsed._ ?? []).map(String).filter((w) => w !== '');
-          // of the word that is being typed
-          const position = current === '' ? typed.length : typed.length - 1;
+          // without the word that is being typed
+          const before = current === '' ? typed : typed.slice(0, -1);
           const signalled = AbortSignal.timeout(1500);
           const late = new Promise<string[]>((r) => signalled.addEventListener('abort', () => r([])));
-          void Promise.race([remoteWords(api, typed[0], position), late]).then((found) => {
+          void Promise.race([remoteWords(api, before, current), late]).then((found) => {
             if (found.length) done(found);
             else useYargs();
           });

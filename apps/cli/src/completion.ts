@@ -1,5 +1,6 @@
 import type { JobView, ModelView, RecipeManifest } from '@strata/contracts';
 import type { Api, Page } from './api/client.js';
+import type { InsightInfo, MapNode, Suggestion, Version } from './catalog/answers.js';
 
 const BASH = `###-begin-strata-completions-###
 _strata_completions() {
@@ -30,10 +31,39 @@ export const completionScript = (shell: 'bash' | 'zsh'): string => (shell === 'z
 const OF_JOB = new Set(['job', 'watch', 'logs', 'cancel', 'pause', 'resume', 'retry']);
 const OF_MODEL = new Set(['models', 'deploy', 'undeploy', 'predict']);
 
-/** What the gateway knows that could stand here: recipes, jobs, models. Nothing when it does not answer at once. */
-export async function remoteWords(api: Api, command: string | undefined, position: number): Promise<string[]> {
-  if (!command || position !== 1) return [];
+/** How many entries the first argument of these commands of the catalog names. */
+const ENTRIES: Readonly<Record<string, number>> = { show: 1, around: 1, path: 2 };
+
+/** A text that comes right before all that begin with this one: `k~` before `l…`, since no slug has a `~`. */
+const justBefore = (prefix: string): string =>
+  prefix && `${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) - 1)}~`;
+
+/** What the catalog knows that could stand behind one of its commands. */
+async function catalogWords(api: Api, action: string, nth: number, current: string): Promise<string[]> {
+  if (nth < (ENTRIES[action] ?? 0)) {
+    // they come in the order of their slugs
+    const { data } = await api.get<Page<MapNode>>('/api/catalog/nodes', { after: justBefore(current), limit: 100 });
+    return data.map((n) => n.slug).filter((slug) => slug.startsWith(current));
+  }
+  if (action === 'insight' && nth === 0)
+    return (await api.get<Page<InsightInfo>>('/api/catalog/insights')).data.map((i) => i.name);
+  if (action === 'decide' && nth === 0)
+    return (await api.get<Page<Suggestion>>('/api/catalog/suggestions', { state: 'pending' })).data.map((s) => s.id);
+  if ((action === 'revert' && nth === 0) || (action === 'diff' && nth < 2))
+    return (await api.get<Page<Version>>('/api/catalog/versions')).data.map((v) => String(v.number));
+  return [];
+}
+
+/**
+ * What the gateway knows that could stand here: recipes, jobs, models, entries of the map. Nothing when it does not answer at once.
+ * @param typed words before the one that is being typed
+ */
+export async function remoteWords(api: Api, typed: readonly string[], current = ''): Promise<string[]> {
+  const [command, action] = typed;
+  if (!command) return [];
   try {
+    if (command === 'catalog' && action) return await catalogWords(api, action, typed.length - 2, current);
+    if (typed.length !== 1) return [];
     if (command === 'submit' || command === 'recipes')
       return (await api.get<Page<RecipeManifest>>('/api/recipes')).data.map((r) => r.name);
     if (OF_JOB.has(command)) return (await api.get<Page<JobView>>('/api/jobs', { limit: 20 })).data.map((j) => j.id);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { EDGE_KINDS, NODE_KINDS } from '@strata/map';
+import { EDGE_KINDS, NODE_KINDS, OPENNESS, REGIONS } from '@strata/map';
 import { isMessageKey, MESSAGES, translator } from './messages.js';
 
 const sources = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
@@ -26,20 +26,21 @@ describe('the catalogue of messages', () => {
   });
 
   it('holds nothing that the code does not use', () => {
-    // some keys are put together: s_STATE, cmd_VERB, todo_CODE, kind_KIND, edge_KIND_in, mode_MODE
-    const built = /^(s_|todo_|kind_|edge_|mode_|cmd_(cancel|pause|resume|retry)$)/;
+    // some keys are put together: s_STATE, cmd_VERB, todo_CODE, kind_KIND, edge_KIND_in, mode_MODE, facet_VALUE
+    const built = /^(s_|todo_|kind_|edge_|mode_|facet_|cmd_(cancel|pause|resume|retry)$)/;
     const unused = Object.keys(MESSAGES).filter((k) => !built.test(k) && !new RegExp(`'${k}'|\\b${k}:`).test(sources));
     expect(unused).toEqual([]);
   });
 
-  it('has words for every kind of entry, and for every kind of edge in both directions', () => {
+  it('has words for every kind of entry, every facet, and every kind of edge in both directions', () => {
     const keyOf = (kind: string): string => kind.replaceAll('-', '_');
     const keys = [
       ...NODE_KINDS.map((k) => `kind_${keyOf(k)}`),
+      ...[...OPENNESS, ...REGIONS].map((v) => `facet_${v}`),
       ...EDGE_KINDS.flatMap((k) => [`edge_${keyOf(k)}_out`, `edge_${keyOf(k)}_in`]),
     ];
     expect(keys.filter((k) => !isMessageKey(k))).toEqual([]);
-    const written = Object.keys(MESSAGES).filter((k) => /^(kind|edge)_/.test(k));
+    const written = Object.keys(MESSAGES).filter((k) => /^(kind|edge|facet)_/.test(k));
     expect(written.filter((k) => !keys.includes(k))).toEqual([]);
   });
 

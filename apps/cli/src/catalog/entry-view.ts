@@ -4,7 +4,7 @@ import { markdown } from '../view/markdown.js';
 import { paramsText, resultsText, runLine } from '../view/recipe.js';
 import { indented, shown } from '../view/wrap.js';
 import type { Citation, Figure, MapNode, Method, Neighbour, RecipeDetail } from './answers.js';
-import { edgeText, kindText, titled, told, widthOf } from './words.js';
+import { edgeText, facetText, kindText, titled, told, widthOf } from './words.js';
 
 export interface Shown {
   readonly node: MapNode;
@@ -22,8 +22,8 @@ function heading(io: Io, node: MapNode): string {
     kindText(io, node.kind),
     node.slug,
     node.facets.since ? t('c_since', { year: node.facets.since }) : '',
-    node.facets.openness ?? '',
-    node.facets.region ?? '',
+    facetText(io, node.facets.openness),
+    facetText(io, node.facets.region),
     node.runnable ? io.paint('green', t('c_runnable')) : '',
     node.private ? io.paint('yellow', t('c_own')) : '',
   ];

@@ -179,6 +179,13 @@ export const CATALOG_MESSAGES = {
   mode_semantic: m('by meaning', '按语义'),
   mode_both: m('by words and meaning', '按词与语义'),
 
+  facet_open: m('open', '开源'),
+  facet_closed: m('closed', '闭源'),
+  facet_mixed: m('open and closed', '开源与闭源兼有'),
+  facet_china: m('China', '国内'),
+  facet_abroad: m('abroad', '国外'),
+  facet_worldwide: m('worldwide', '全球'),
+
   kind_layer: m('layer', '层面'),
   kind_section: m('section', '板块'),
   kind_participant_class: m('class of participants', '参与者类型'),

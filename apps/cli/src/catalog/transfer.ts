@@ -22,6 +22,16 @@ function pruned(value: unknown): unknown {
   return Object.fromEntries(kept);
 }
 
+/** What a reader of a content file looks for first. The rest follows as it comes. */
+const FIRST = ['slug', 'kind', 'name', 'aliases', 'summary', 'body', 'tags', 'references', 'runnable', 'facets'];
+const ordered = (entry: unknown): unknown =>
+  typeof entry === 'object' && entry !== null
+    ? Object.fromEntries([
+        ...FIRST.flatMap((k) => (k in entry ? [[k, (entry as Record<string, unknown>)[k]]] : [])),
+        ...Object.entries(entry).filter(([k]) => !FIRST.includes(k)),
+      ])
+    : entry;
+
 /** The bundle of the gateway as a content file, which is easy to edit and to import again. */
 async function* asYaml({ api }: App, body: Response): AsyncGenerator<string> {
   const { stringify } = await import('yaml');
@@ -33,7 +43,7 @@ async function* asYaml({ api }: App, body: Response): AsyncGenerator<string> {
   }
   // one entry after the other: a text of the whole would be many times its size in memory
   if (Array.isArray(entries) && entries.length)
-    for (const entry of entries) yield stringify([pruned(entry)], { lineWidth: 0 });
+    for (const entry of entries) yield stringify([pruned(ordered(entry))], { lineWidth: 0 });
   else yield '[]\n';
 }
 
@@ -106,7 +116,8 @@ const importing: Command = (app) => ({
       res = await api.fetch(`/api/catalog/import?${query}`, { method: 'POST', body: form });
     } catch (e) {
       // the gateway tells the first of them in one sentence
-      if (e instanceof ApiError && e.problem.code === 'invalid_data' && !io.json) io.say('c_check_lines', { file });
+      if (e instanceof ApiError && e.problem.code === 'invalid_data' && !io.json)
+        io.say('c_check_lines', { file: format ? `${file} --format ${format}` : file });
       throw e;
     }
     const done = (await res.json()) as ImportAnswer;

@@ -20,6 +20,10 @@ export const kindText = (io: Io, kind: string): string => worded(io, `kind_${key
 
 export const modeText = (io: Io, mode: string): string => worded(io, `mode_${mode}`, mode);
 
+/** Openness or region in words. */
+export const facetText = (io: Io, value: string | null): string =>
+  value === null ? '' : worded(io, `facet_${value}`, value);
+
 /** An edge in words, as seen from one of its ends. */
 export const edgeText = (io: Io, { kind, from }: Edge, seenFrom: string): string =>
   worded(io, `edge_${keyOf(kind)}_${from === seenFrom ? 'out' : 'in'}`, kind);
