@@ -11,7 +11,6 @@ export interface Dictionary {
   han(chars: string): number | undefined;
   /** Latin words. */
   readonly lexicon: Lexicon;
-  readonly terms: number;
 }
 export interface DictionaryBuilder {
   /** Calls `found` with every term of the pieces; `named`: also words run together, and single characters. */
@@ -72,7 +71,6 @@ export function createDictionary(): DictionaryBuilder {
       word: (word) => words.get(word) ?? stems.get(stem(word)),
       han: (chars) => hans.get(hanKey(chars, 0, chars.length)),
       lexicon: createLexicon(words.keys()),
-      terms,
     }),
   };
 }

@@ -19,6 +19,8 @@ export interface Reading {
 const LONGEST_QUERY = 400;
 const MOST_ATOMS = 64;
 const MOST_READINGS = 4;
+/** Unknown words of one query that are guessed at. */
+const MOST_GUESSED = 8;
 /** Words that may be typed wrong, and from which length twice. */
 const SHORTEST_TYPO = 4;
 const SHORTEST_TWO_TYPOS = 8;
@@ -46,13 +48,16 @@ export function keyOf(list: readonly Piece[]): string {
   return list.map((p, i) => (p.han ? p.text : i === last ? singular(spelled(p.text)) : spelled(p.text))).join('');
 }
 
+/** How little a word is spread, by what BM25 makes of it. */
+type Rarity = (word: string) => number;
+
 interface Guess {
   readonly text: string;
   readonly weight: number;
 }
 
 /** What a word that no entry holds may have been meant to be, the likeliest first. */
-function guesses(word: string, { lexicon }: Dictionary, pinyin: Pinyin, holders: (word: string) => number): Guess[] {
+function guesses(word: string, { lexicon }: Dictionary, pinyin: Pinyin, rarity: Rarity): Guess[] {
   const found: Guess[] = [];
   const put = (texts: readonly string[], weight: number): void =>
     void found.push(...texts.map((text) => ({ text, weight })));
@@ -63,7 +68,7 @@ function guesses(word: string, { lexicon }: Dictionary, pinyin: Pinyin, holders:
     const near = lexicon.near(word, edits);
     const nearest = near[0]?.distance ?? 0;
     // the first letter is rarely wrong, and what many entries hold is likelier meant
-    const rank = (w: string): number => (w[0] === word[0] ? 1e9 : 0) + holders(w);
+    const rank = (w: string): number => (w[0] === word[0] ? 100 : 0) - rarity(w);
     const best = near.filter((n) => n.distance === nearest).map((n) => n.word);
     put(
       best.sort((a, b) => rank(b) - rank(a)).slice(0, MOST_READINGS),
@@ -77,20 +82,17 @@ function guesses(word: string, { lexicon }: Dictionary, pinyin: Pinyin, holders:
 }
 
 /** The query as it stands, and as it may be meant: typing errors mended, pinyin as Chinese. */
-export function readingsOf(
-  query: string,
-  dictionary: Dictionary,
-  pinyin: Pinyin,
-  holders: (word: string) => number,
-): Reading[] {
+export function readingsOf(query: string, dictionary: Dictionary, pinyin: Pinyin, rarity: Rarity): Reading[] {
   const atoms = atomsOf(pieces(query.slice(0, LONGEST_QUERY))).slice(0, MOST_ATOMS);
   const known = atoms.map((a) => a.han || a.stop || dictionary.word(a.text) !== undefined);
   /** What may stand in place of the atoms from here on, and how many it replaces. */
   const slots: { length: number; choices: Guess[] }[] = [];
+  let guessed = 0;
   for (let i = 0; i < atoms.length;) {
     const slot = slotAt(atoms, known, i, pinyin) ?? {
       length: 1,
-      choices: known[i] ? [] : splitOrGuessed(atoms[i]?.text ?? '', dictionary, pinyin, holders),
+      choices:
+        known[i] || guessed++ >= MOST_GUESSED ? [] : splitOrGuessed(atoms[i]?.text ?? '', dictionary, pinyin, rarity),
     };
     slots.push(slot);
     i += slot.length;
@@ -138,20 +140,15 @@ function slotAt(
 const LETTERS_AND_DIGITS = /^(\p{L}+)(\d+)$/u;
 
 /** "llama3" is "llama 3" where nobody writes it in one word. */
-function splitOrGuessed(
-  word: string,
-  dictionary: Dictionary,
-  pinyin: Pinyin,
-  holders: (word: string) => number,
-): Guess[] {
+function splitOrGuessed(word: string, dictionary: Dictionary, pinyin: Pinyin, rarity: Rarity): Guess[] {
   const parts = LETTERS_AND_DIGITS.exec(word)?.slice(1) ?? [];
   return parts[0] && dictionary.word(parts[0]) !== undefined
     ? [{ text: parts.join(' '), weight: WEIGHTS.pinyin }]
-    : guesses(word, dictionary, pinyin, holders);
+    : guesses(word, dictionary, pinyin, rarity);
 }
 
 /** Terms of a query with what each counts. */
-export function termsOf(readings: readonly Reading[], dictionary: Dictionary): Map<number, number> {
+export function termsOf(readings: readonly Reading[], dictionary: Dictionary, rarity: Rarity): Map<number, number> {
   const terms = new Map<number, number>();
   const put = (term: number | undefined, weight: number): void => {
     if (term !== undefined) terms.set(term, Math.max(terms.get(term) ?? 0, weight));
@@ -173,9 +170,11 @@ export function termsOf(readings: readonly Reading[], dictionary: Dictionary): M
   for (const atom of atoms) {
     const unknown = dictionary.word(atom.text) === undefined;
     if (atom.han || atom.stop || atom.text.length < SHORTEST_BEGINNING || !(unknown || atom === last)) continue;
-    const weight = WEIGHTS.begun * (unknown ? 1 : 0.25);
-    for (const word of dictionary.lexicon.completions(atom.text, MOST_COMPLETIONS))
-      put(dictionary.word(word), (weight * atom.text.length) / word.length);
+    for (const word of dictionary.lexicon.completions(atom.text, MOST_COMPLETIONS)) {
+      // a word that is complete is not worth less than a rare one that it begins
+      const weight = unknown ? 1 : 0.25 * Math.min(1, rarity(atom.text) / rarity(word));
+      put(dictionary.word(word), (WEIGHTS.begun * weight * atom.text.length) / word.length);
+    }
   }
   return terms;
 }

@@ -57,8 +57,8 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
   const sounds = createPinyin();
 
   const read = (n: MapNode, document: number): void => {
-    const field = (f: number, texts: readonly string[]): void => {
-      for (const text of texts) words.terms(pieces(text), f < SUMMARY, (term) => inverted.add(f, term));
+    const field = (f: number, texts: readonly string[], named = false): void => {
+      for (const text of texts) words.terms(pieces(text), named, (term) => inverted.add(f, term));
     };
     const keys = new Map<string, Called>();
     const call = (texts: readonly string[], called: Called): void => {
@@ -79,8 +79,9 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
       if (HAN_RUN.test(text) && !DIGIT.test(text)) sounds.add(keyOf(pieces(text)));
       HAN_RUN.lastIndex = 0;
     }
-    field(NAME, own);
-    field(ALIAS, [...others, n.slug]);
+    field(NAME, own, true);
+    field(ALIAS, others, true);
+    field(ALIAS, [n.slug]);
     field(SUMMARY, [...textsOf(n.summary), ...title]);
     field(BODY, [...textsOf(n.body), ...textsOf(n.method?.when), n.citation?.authors ?? '']);
     inverted.next(KIND_WEIGHTS[n.kind] ?? 1);
@@ -97,9 +98,10 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
   const exact = yield* names.finish();
   const index = yield* inverted.finish();
   const rank = createRank(index);
-  const holders = (word: string): number => {
+  const rarity = (word: string): number => {
     const term = dictionary.word(word);
-    return term === undefined ? 0 : index.starts[term + 1]! - index.starts[term]!;
+    const holders = term === undefined ? 0 : index.starts[term + 1]! - index.starts[term]!;
+    return Math.log(1 + index.documents / (holders + 0.5));
   };
 
   /** Points for names that are the query or a part of it. */
@@ -127,8 +129,8 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
   };
 
   return (query, { test, most = MOST_HITS } = {}) => {
-    const readings = readingsOf(query, dictionary, pinyin, holders);
-    const wanted = [...termsOf(readings, dictionary)].map(([term, weight]) => ({ term, weight }));
+    const readings = readingsOf(query, dictionary, pinyin, rarity);
+    const wanted = [...termsOf(readings, dictionary, rarity)].map(([term, weight]) => ({ term, weight }));
     return rank(wanted, {
       points: pointsOf(readings),
       test: test && ((document) => test(nodes[document]!)),
