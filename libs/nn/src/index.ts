@@ -32,7 +32,15 @@ export {
 } from './layers.js';
 export { crossEntropy, type CrossEntropyOptions } from './losses-cross-entropy.js';
 export { ctc, type CtcOptions } from './losses-ctc.js';
-export { cosineEmbedding, hinge, infoNce, multiClassHinge, ntXent, tripletMargin } from './losses-margin.js';
+export {
+  cosineEmbedding,
+  hinge,
+  infoNce,
+  multiClassHinge,
+  ntXent,
+  tripletMargin,
+  type InfoNceOptions,
+} from './losses-margin.js';
 export type { Reduction } from './losses-shared.js';
 export {
   binaryCrossEntropy,

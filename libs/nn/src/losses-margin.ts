@@ -81,9 +81,11 @@ export function tripletMargin(
   return reduce(b, op.Relu(op.Add(op.Sub(distance(anchors, positives), apart), k(margin))), reduction);
 }
 
-/** x / max(‖x‖, 10⁻¹²) along the last axis. */
+/** x / max(‖x‖, 10⁻¹²) along the last axis. The limit lies within the root, whose slope at 0 would be infinite. */
 function unit(b: GraphBuilder, x: Value): Value {
-  return b.op.Div(x, b.op.Max(norm(b, x, true), b.scalar(1e-12, x.dtype)));
+  const { op } = b;
+  const square = op.ReduceSumSquare(x, { axes: [-1], keepdims: true });
+  return op.Div(x, op.Sqrt(op.Max(square, b.scalar(1e-24, x.dtype))));
 }
 
 /** 0, 1, … N - 1 for the rows of x. */
@@ -92,32 +94,46 @@ function rowNumbers(b: GraphBuilder, x: Value): Value {
   return b.op.Range(b.scalar(0, 'int64'), n, b.scalar(1, 'int64'));
 }
 
-/** Logits [N, C] of a number of classes that is known only when the graph runs: mean of ln Σ e^z - z_y. */
-function openCrossEntropy(b: GraphBuilder, logits: Value, labels: Value): Value {
+/** Logits [N, C] of a number of classes that is known only when the graph runs: mean of ln Σ e^z - z_y, weighted where rows have weights. */
+function openCrossEntropy(b: GraphBuilder, logits: Value, labels: Value, weights?: Value): Value {
   const { op } = b;
-  if (typeof logits.shape[1] === 'number') return crossEntropy(b, logits, labels);
+  if (typeof logits.shape[1] === 'number')
+    return crossEntropy(b, logits, labels, weights ? { sampleWeights: weights } : {});
   const lp = op.LogSoftmax(logits, { axis: 1 });
-  return op.Neg(op.ReduceMean(op.GatherElements(lp, op.Unsqueeze(labels, [1]), { axis: 1 })));
+  const costs = op.Neg(op.Squeeze(op.GatherElements(lp, op.Unsqueeze(labels, [1]), { axis: 1 }), [1]));
+  return reduce(b, costs, 'mean', weights);
+}
+
+export interface InfoNceOptions {
+  /** Cosines are divided by it; default 0.07. */
+  readonly temperature?: number;
+  /** The mean of both directions, as CLIP has it (Radford et al. 2021). */
+  readonly symmetric?: boolean;
+  /** int64 [N]: rows of one group are no negatives of each other. */
+  readonly groups?: Value;
+  /** [N]: the mean over the rows is weighted. */
+  readonly sampleWeights?: Value;
 }
 
 /**
  * InfoNCE (van den Oord et al. 2018, arXiv 1807.03748): queries and keys [N, D], row i of one belongs to row i of the other, and the other rows of the batch are its
- * negatives. Cross-entropy over cosines / temperature (default 0.07). `symmetric` takes the mean of both directions, as CLIP does (Radford et al. 2021).
+ * negatives. Cross-entropy over cosines / temperature.
  */
-export function infoNce(
-  b: GraphBuilder,
-  queries: Value,
-  keys: Value,
-  options: { readonly temperature?: number; readonly symmetric?: boolean } = {},
-): Value {
+export function infoNce(b: GraphBuilder, queries: Value, keys: Value, options: InfoNceOptions = {}): Value {
   const { op } = b;
-  const { temperature = 0.07, symmetric = false } = options;
+  const { temperature = 0.07, symmetric = false, groups, sampleWeights } = options;
   const scaled = op.Mul(unit(b, queries), b.scalar(1 / temperature, queries.dtype));
-  const logits = op.MatMul(scaled, op.Transpose(unit(b, keys), [1, 0])); // [N, N]
+  let logits = op.MatMul(scaled, op.Transpose(unit(b, keys), [1, 0])); // [N, N]
   const own = rowNumbers(b, queries);
-  const one = openCrossEntropy(b, logits, own);
+  if (groups) {
+    const pairwise = (v: Value): Value => op.Equal(op.Unsqueeze(v, [1]), op.Unsqueeze(v, [0]));
+    const related = op.And(pairwise(groups), op.Not(pairwise(own)));
+    logits = op.Where(related, b.scalar(-1e30, queries.dtype), logits);
+  }
+  const one = openCrossEntropy(b, logits, own, sampleWeights);
   if (!symmetric) return one;
-  return op.Mul(op.Add(one, openCrossEntropy(b, op.Transpose(logits, [1, 0]), own)), b.scalar(0.5, queries.dtype));
+  const other = openCrossEntropy(b, op.Transpose(logits, [1, 0]), own, sampleWeights);
+  return op.Mul(op.Add(one, other), b.scalar(0.5, queries.dtype));
 }
 
 /**

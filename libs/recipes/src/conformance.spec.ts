@@ -32,9 +32,9 @@ const src = dirname(fileURLToPath(import.meta.url));
 /** Entries of the map; the catalog service refuses to start on a recipe that names another. */
 const content = join(src, '../../../apps/catalog/content');
 const slugs = new Set(
-  readdirSync(content).flatMap((f) =>
-    [...readFileSync(join(content, f), 'utf8').matchAll(/^- slug: (\S+)/gm)].map((m) => m[1]),
-  ),
+  readdirSync(content, { recursive: true, encoding: 'utf8' })
+    .filter((f) => f.endsWith('.yaml'))
+    .flatMap((f) => [...readFileSync(join(content, f), 'utf8').matchAll(/^- slug: (\S+)/gm)].map((m) => m[1])),
 );
 const SEED = 20_240_229;
 const MINUTE = 60_000;

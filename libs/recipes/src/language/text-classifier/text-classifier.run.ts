@@ -22,8 +22,9 @@ import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf } from '../../shared/classes.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
+import { vocabularyOf } from '../../shared/ngram-bag.js';
 import type { TextClassifierParams } from './params.js';
-import { textExport, textLoss, vocabularyOf, type TextModel } from './text-classifier.model.js';
+import { textExport, textLoss, type TextModel } from './text-classifier.model.js';
 
 /** Texts as ids of their n-grams, with their class. */
 interface Labelled {

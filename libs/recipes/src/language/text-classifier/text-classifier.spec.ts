@@ -5,8 +5,9 @@ import { bindParameters, tensorOf, toOnnx } from '@strata/graph';
 import { createRng } from '@strata/kernel';
 import { createSession, tensor } from '@strata/runtime';
 import { openModel } from '@strata/serving';
+import { vocabularyOf } from '../../shared/ngram-bag.js';
 import { asInput, datasetFromText, localFolder, runLocally, type LocalRun } from '../../testing/local-context.js';
-import { textExport, vocabularyOf } from './text-classifier.model.js';
+import { textExport } from './text-classifier.model.js';
 import definition from './text-classifier.recipe.js';
 
 const recipe = definition as RecipeDefinition;

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { POOLING_MODES } from '../../shared/ngram-bag.js';
+import { ACTIVATIONS } from './encoder.js';
+
+const range = (what: string) =>
+  z
+    .tuple([z.number().int().min(0).max(8), z.number().int().min(0).max(8)])
+    .refine(([low, high]) => low <= high, 'the first number must not be larger than the second')
+    .describe(what);
+
+export const textEmbeddingParams = z.strictObject({
+  anchor_column: z.string().min(1).default('anchor').describe('Column with the first text of each pair'),
+  positive_column: z.string().min(1).default('positive').describe('Column with the text that belongs to it'),
+  group_column: z
+    .string()
+    .default('')
+    .describe('Column that names what a pair is about: pairs of one group are no negatives of each other; empty: none'),
+  weight_column: z.string().default('').describe('Column with the weight of each pair; empty: all count the same'),
+  lowercase: z.boolean().default(true).describe('Read capitals as small letters'),
+  word_ngrams: range(
+    'Shortest and longest run of words; each Chinese character counts as a word; [0, 0]: none',
+  ).default([1, 2]),
+  char_ngrams: range('Shortest and longest run of characters; [0, 0]: none').default([3, 5]),
+  max_ngrams: z
+    .number()
+    .int()
+    .min(1)
+    .max(16_384)
+    .default(512)
+    .describe('n-grams kept of a text: what comes later is cut'),
+  buckets: z
+    .number()
+    .int()
+    .min(256)
+    .max(1_048_576)
+    .default(131_072)
+    .describe('Hash values that n-grams are told apart by; only those that occur are learned'),
+  min_df: z.number().int().min(1).default(2).describe('Texts that must have an n-gram for it to count'),
+  use_idf: z.boolean().default(true).describe('Rare n-grams weigh more, by inverse document frequency'),
+  pooling_mode: z
+    .enum(POOLING_MODES)
+    .default('mean_sqrt_len_tokens')
+    .describe('The sum of the n-grams’ vectors is divided by their number, or by its square root'),
+  embedding_dim: z.number().int().min(2).max(4096).default(128).describe('Numbers of a text’s vector'),
+  hidden_layer_sizes: z
+    .array(z.number().int().min(1).max(4096))
+    .max(4)
+    .default([])
+    .describe('Widths between n-grams and vector; the first is that of the n-grams; []: their sum is the vector'),
+  activation: z.enum(ACTIVATIONS).default('tanh').describe('Function between the layers, where there are some'),
+  dropout: z.number().min(0).lt(1).default(0).describe('Share of a text’s n-grams that a step leaves out'),
+  temperature: z
+    .number()
+    .positive()
+    .max(10)
+    .default(0.05)
+    .describe(
+      'Cosines are divided by it: a small one looks at the hardest negatives (1 / scale of sentence-transformers)',
+    ),
+  symmetric: z
+    .boolean()
+    .default(true)
+    .describe('Positives look for their anchors too; false: only anchors for their positives'),
+  learning_rate: z.number().positive().max(10).default(0.01).describe('Highest learning rate (AdamW)'),
+  lr_scheduler: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the learning rate'),
+  weight_decay: z.number().min(0).max(10).default(0).describe('Decoupled weight decay'),
+  epochs: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .nullable()
+    .default(null)
+    .describe('Passes over the pairs at most; null: as many as make about 600 steps, from 4 to 60'),
+  batch_size: z
+    .number()
+    .int()
+    .min(2)
+    .max(8192)
+    .default(128)
+    .describe('Pairs of a step; the others of the batch are the negatives'),
+  validation_fraction: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .nullable()
+    .default(null)
+    .describe(
+      'Share of the pairs kept for validation when no validation set is given; 0: none; null: 0.1, at most 1000 pairs, none under 500',
+    ),
+  early_stopping: z.boolean().default(true).describe('Stop when valid_mrr no longer rises, and keep the best weights'),
+  n_iter_no_change: z.number().int().min(1).default(5).describe('Epochs without a better valid_mrr that stop it'),
+  tol: z.number().min(0).default(1e-3).describe('A valid_mrr counts as better when it rises by more than this'),
+});
+export type TextEmbeddingParams = z.output<typeof textEmbeddingParams>;
