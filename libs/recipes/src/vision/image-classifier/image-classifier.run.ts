@@ -25,10 +25,12 @@ import {
 import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf, type Classes } from '../../shared/classes.js';
+import { mustBePictures } from '../../shared/datasets.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
+import { augmentationOf } from '../../shared/picture-params.js';
+import { channelStatistics, createBatches, type PictureSource } from '../../shared/pictures.js';
 import { imageExport, imageLoss, type ImageModel } from './image-classifier.model.js';
 import type { ImageClassifierParams } from './params.js';
-import { channelStatistics, createBatches, type PictureSource } from './pictures.js';
 
 /** Fewer pictures than this give a validation set too small to judge by: all of them train. */
 const TO_VALIDATE = 1000;
@@ -55,7 +57,7 @@ export async function run(ctx: JobContext, params: ImageClassifierParams): Promi
     : hold(all, params, ctx.seed);
   const statistics = channelStatistics(parts.train.pixels, size.channels);
   const model = modelOf(params, size, classes.names, parts.train.labels);
-  const asSource = (data: Labelled): PictureSource => ({ ...data, ...size, ...statistics, seed: 0 });
+  const asSource = ({ pixels }: Labelled): PictureSource => ({ pixels, ...size, ...statistics, seed: 0 });
 
   const step = buildTrainStep((b) => imageLoss(b, model), {
     optimizer: optimizerOf(params),
@@ -69,7 +71,7 @@ export async function run(ctx: JobContext, params: ImageClassifierParams): Promi
   const measured: Record<string, number> = {};
   let confusion: number[][] | undefined;
   const measure = async (prefix: string, data: Labelled): Promise<void> => {
-    const p = await servedProbabilities(ctx, bytes, createBatches(unlabelled(asSource(data))), classes.names.length);
+    const p = await servedProbabilities(ctx, bytes, createBatches(asSource(data)), classes.names.length);
     Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, classes.names.length)));
     confusion = confusionMatrix(data.labels, argmaxRows(p, classes.names.length), classes.names.length);
   };
@@ -79,7 +81,12 @@ export async function run(ctx: JobContext, params: ImageClassifierParams): Promi
   ctx.metrics(fitted.steps, metrics);
 
   const parameters = parameterCount(step.parameters);
-  const preprocess: ImagePreprocess = { kind: 'image', ...size, ...statistics };
+  const preprocess: ImagePreprocess = {
+    kind: 'image',
+    ...size,
+    mean: [...statistics.mean],
+    std: [...statistics.std],
+  };
   await ctx.output.model('model', await writeModel(ctx.workDir, bytes), {
     format: 'strata-model/1',
     task: 'classification',
@@ -145,15 +152,9 @@ const given = (p: ImageClassifierParams): Partial<ImageSize> => ({
   ...(p.channels === null ? {} : { channels: p.channels }),
 });
 
-/** @throws StrataError `invalid_input` for data that are no pictures */
 async function readPictures(ctx: JobContext, input: string, size: Partial<ImageSize>): Promise<ImageTable> {
   const data = await ctx.dataset(input);
-  if (data.format.format !== 'images')
-    throw new StrataError(
-      'invalid_input',
-      `the input "${input}" is a dataset of the format ${data.format.format}. Pictures come as a ZIP archive of class folders or of IDX files (format images).`,
-      { where: { field: `inputs.${input}` } },
-    );
+  mustBePictures(data.format, `inputs.${input}`);
   return loadImages(data.path, { ...size, name: input, signal: ctx.signal });
 }
 
@@ -242,15 +243,10 @@ async function train(
   const evaluator =
     valid && (await createEvaluator(imageExport(model), { threads: ctx.threads, device: ctx.device.kind }));
   const init: PictureSource = {
-    ...asSource({ pixels: shared(data.pixels), labels: shared(data.labels) }),
+    ...asSource({ ...data, pixels: shared(data.pixels) }),
+    expected: { input: 'target', values: shared(data.labels) },
     seed: ctx.rng.fork('augmentation').getState().seed,
-    augmentation: {
-      padding: p.crop_padding,
-      flip: p.horizontal_flip,
-      degrees: p.degrees,
-      scale: p.scale,
-      cutout: p.cutout,
-    },
+    augmentation: augmentationOf(p),
   };
   try {
     return await fit({
@@ -260,7 +256,7 @@ async function train(
         rows: data.labels.length,
         create: createBatches,
         init,
-        module: new URL('./pictures.js', import.meta.url),
+        module: new URL('../../shared/pictures.js', import.meta.url),
       }),
       epochs: p.epochs,
       batchSize: p.batch_size,
@@ -269,7 +265,7 @@ async function train(
         ? {
             validation: classifierValidation({
               evaluator,
-              data: createBatches(unlabelled(asSource(valid))),
+              data: createBatches(asSource(valid)),
               labels: valid.labels,
               classes: n,
               classWeights: model.classWeights,
@@ -285,6 +281,3 @@ async function train(
     await evaluator?.release();
   }
 }
-
-/** Pictures alone, as the exported graph takes them. */
-const unlabelled = ({ labels: _, ...pictures }: PictureSource): PictureSource => pictures;
