@@ -16,29 +16,30 @@ import { turn } from '../../shared/cancel.js';
 import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { balancedWeights } from '../../shared/classes.js';
 import { exportModel, IR_VERSION } from '../../shared/export-model.js';
-import { answered, hold, readTable, scaleOf, targetOf, taskOf, type Answered } from './data.js';
+import { answered, hold, readTable, scaleOf, targetOf, taskOf } from './data.js';
 import { TRUNK, trunkOf, wholeModel, type Answer, type Head, type Trunk } from './fine-tune-onnx.model.js';
 import type { FineTuneOnnxParams } from './params.js';
-import { sourceOf, type Source } from './sources.js';
+import type { Answered, Source } from './source.js';
+import { sourceOf } from './sources.js';
 import { extract, scalingOf, trainHead, trainWhole, type Job } from './train.js';
 
 export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<Record<string, unknown>> {
   await turn(ctx.signal);
   const base = await ctx.model('model');
   const trunk = trunkOf(loadOnnx(join(base.dir, 'model.onnx')), params);
-  const { format } = await ctx.dataset('train');
+  const data = await ctx.dataset('train');
   const plain = { ...trunk.graph, inputs: trunk.graph.inputs.map((i) => ({ ...i, name: i.name.slice(TRUNK.length) })) };
-  const source = await sourceOf(base, plain, format, params);
-  const task = taskOf(format, params);
+  const source = await sourceOf(base, plain, data, params, ctx.signal);
+  const task = taskOf(data.format, params);
   const read = (input: string) => readTable(ctx, input, source, params, task);
 
-  const table = await read('train');
-  const target = targetOf(table, params, task);
-  const all = answered(ctx, 'train', table, target, params);
+  const first = await read('train');
+  const target = targetOf(first.table, params, task);
+  const all = answered(ctx, first, target, params);
   const parts = ctx.has('valid')
-    ? { train: all, valid: answered(ctx, 'valid', await read('valid'), target, params) }
+    ? { train: all, valid: answered(ctx, await read('valid'), target, params) }
     : hold(all, target, params, ctx.seed);
-  source.learn(parts.train.table, parts.train.rows);
+  await source.learn(parts.train);
   const answer: Answer =
     target.kind === 'number'
       ? { kind: 'number', ...scaleOf(parts.train.answers, params.target) }
@@ -67,7 +68,7 @@ export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<
     }
   };
   if (parts.valid) await measure('valid', parts.valid);
-  if (ctx.has('test')) await measure('test', answered(ctx, 'test', await read('test'), target, params));
+  if (ctx.has('test')) await measure('test', answered(ctx, await read('test'), target, params));
   const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...measured });
   ctx.metrics(fitted.steps, metrics);
   const trained = Object.values(fitted.weights).reduce((n, w) => n + elements(w.dims), 0);
@@ -112,8 +113,6 @@ const frozenCount = (trunk: Trunk, trained: Weights): number =>
     .filter((w) => !trained[w])
     .reduce((n, w) => n + elements(trunk.graph.initializers.get(w)?.dims ?? [0]), 0);
 
-const ROWS = 256;
-
 /** Probabilities [rows, C] or predictions [rows] by the exported file itself: what is measured is what is served. */
 async function answers(
   ctx: JobContext,
@@ -126,10 +125,12 @@ async function answers(
   const all = new Float32Array(data.rows.length * width);
   const session = await createSession(join(dir, 'model.onnx'), { threads: ctx.threads });
   try {
-    for (let from = 0; from < data.rows.length; from += ROWS) {
+    let at = 0;
+    for await (const feeds of source.once(data, true)) {
       await turn(ctx.signal);
-      const out = await session.run(source.served(data.table, data.rows.subarray(from, from + ROWS)), [name]);
-      all.set(float32Of(out[name], name), from * width);
+      const made = float32Of((await session.run(feeds, [name]))[name], name);
+      all.set(made, at);
+      at += made.length;
     }
   } finally {
     await session.release();

@@ -1,12 +1,13 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import type { ModelHandle, ModelManifest } from '@strata/contracts';
+import type { ModelHandle } from '@strata/contracts';
 import { trainTokenizer } from '@strata/data';
 import { GraphBuilder, tensorOf, toNumbers, toOnnx, type Graph } from '@strata/graph';
 import { loadOnnx } from '@strata/graph/onnx';
 import { openModel } from '@strata/serving';
+import { importedModel } from '../../testing/imported-model.js';
 import { datasetFromText, localFolder, runLocally, type LocalRun } from '../../testing/local-context.js';
 import { trunkOf } from './fine-tune-onnx.model.js';
 import recipe from './fine-tune-onnx.recipe.js';
@@ -22,33 +23,8 @@ async function folder(): Promise<string> {
   return dir;
 }
 
-/** A model as it is after an upload: the file, and a manifest that says nothing but its inputs. */
-async function imported(bytes: Uint8Array, files: Record<string, string> = {}): Promise<ModelHandle> {
-  const dir = join(await folder(), 'model');
-  await mkdir(dir);
-  await writeFile(join(dir, 'model.onnx'), bytes);
-  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
-  const manifest = {
-    format: 'strata-model/1',
-    task: 'other',
-    recipe: 'import/onnx',
-    recipe_version: 1,
-    inputs: [],
-    outputs: [],
-    labels: null,
-    target: null,
-    preprocess: null,
-    metrics: {},
-    params: {},
-    seed: 0,
-    parameters: 0,
-    opset: 21,
-    ir_version: 10,
-    quantization: null,
-    card: { en: '', zh: '' },
-  } satisfies ModelManifest;
-  return { id: 'mv_local', dir, manifest };
-}
+const imported = async (bytes: Uint8Array, files: Record<string, string> = {}): Promise<ModelHandle> =>
+  importedModel(join(await folder(), 'model'), bytes, files);
 const fixture = async (name: string, files?: Record<string, string>): Promise<ModelHandle> =>
   imported(await readFile(join(fixtures, `${name}.onnx`)), files);
 
