@@ -92,14 +92,3 @@ export function hold(
   });
   return { train: part(data, split.train), valid: part(data, split.test) };
 }
-
-/** Mean and standard deviation. @throws StrataError `empty_data` when all values are one */
-export function scaleOf(values: Float64Array, column: string): { readonly mean: number; readonly scale: number } {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const scale = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
-  if (scale === 0)
-    throw new StrataError('empty_data', `the target "${column}" is ${mean} in every row: there is nothing to learn.`, {
-      where: { column },
-    });
-  return { mean, scale };
-}

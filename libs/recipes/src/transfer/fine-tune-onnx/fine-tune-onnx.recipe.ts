@@ -1,4 +1,5 @@
 import { defineRecipe } from '@strata/contracts';
+import { ROWS, judgedInputs } from '../../shared/recipe-parts.js';
 import { fineTuneOnnxParams } from './params.js';
 
 export default defineRecipe({
@@ -21,19 +22,7 @@ export default defineRecipe({
       kind: 'dataset',
       description: { en: 'Rows of a table, texts or pictures to learn from', zh: '训练数据：表格、文本或图片' },
     },
-    valid: {
-      kind: 'dataset',
-      optional: true,
-      description: {
-        en: 'Rows that decide when to stop; else a part of train',
-        zh: '用于早停的验证数据；缺省时取自训练数据',
-      },
-    },
-    test: {
-      kind: 'dataset',
-      optional: true,
-      description: { en: 'Rows that only the final model is measured on', zh: '仅用于评估最终模型的测试数据' },
-    },
+    ...judgedInputs(ROWS),
   },
   outputs: {
     model: { kind: 'model', description: { en: 'The model with its new head', zh: '带新输出头的模型' } },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { augmentationParams } from '../../shared/picture-params.js';
+import { classWeight, earlyStopping, patience } from '../../shared/training-params.js';
 
 const side = z.number().int().min(1).max(4096);
 const DEFAULTS = "auto: as the model's manifest says, else";
@@ -95,15 +96,8 @@ export const fineTuneOnnxParams = z.strictObject({
     .max(0.9)
     .default(0.1)
     .describe('Share of the training rows kept for validation when no validation set is given; 0: none'),
-  early_stopping: z
-    .boolean()
-    .default(true)
-    .describe('Stop when the validation loss no longer falls, and keep the best weights'),
-  n_iter_no_change: z.number().int().min(1).default(5).describe('Epochs without a better validation loss that stop it'),
-  class_weight: z
-    .enum(['balanced'])
-    .nullable()
-    .default(null)
-    .describe('balanced: rare classes count as much as frequent ones; null: every row counts the same'),
+  early_stopping: earlyStopping,
+  n_iter_no_change: patience,
+  class_weight: classWeight('row'),
 });
 export type FineTuneOnnxParams = z.output<typeof fineTuneOnnxParams>;
