@@ -97,12 +97,17 @@ export function untyped(node: Node, env: InferEnv): StrataError {
   return new StrataError('unsupported_operator', `${node.op} "${node.name}" ${why}`, { where: { node: node.name } });
 }
 
+/** Types of graphs that were inferred before: passes verify a graph, and the next one begins with its types. */
+const inferred = new WeakMap<Graph, ReadonlyMap<string, Value>>();
+
 /**
  * Types of all values of a graph. A value that comes from an operator without a rule, or depends on one, is absent unless it is a declared output.
  * @param outer what a subgraph sees of the enclosing graph
  * @throws StrataError `invalid_graph`
  */
-export function inferValues(graph: Graph, outer?: Pick<InferEnv, 'value' | 'constant'>): Map<string, Value> {
+export function inferValues(graph: Graph, outer?: Pick<InferEnv, 'value' | 'constant'>): ReadonlyMap<string, Value> {
+  const known = outer ? undefined : inferred.get(graph);
+  if (known) return known;
   const values = new Map<string, Value>();
   for (const i of graph.inputs) if (!i.undeclared) values.set(i.name, i);
   for (const [name, t] of graph.initializers) values.set(name, toValue(name, t));
@@ -121,11 +126,12 @@ export function inferValues(graph: Graph, outer?: Pick<InferEnv, 'value' | 'cons
       if (type) values.set(name, { ...type, name });
     });
   }
+  if (!outer) inferred.set(graph, values);
   return values;
 }
 
 /** As `inferValues`. @throws StrataError `unsupported_operator` naming the first node whose outputs cannot be typed */
-export function inferShapes(graph: Graph): Map<string, Value> {
+export function inferShapes(graph: Graph): ReadonlyMap<string, Value> {
   const values = inferValues(graph);
   for (const node of graph.nodes)
     if (node.outputs.some((o) => o !== '' && !values.has(o)))
