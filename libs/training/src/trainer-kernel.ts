@@ -117,7 +117,9 @@ export async function createKernelTrainer(
     for (const slot of stateSlots(s.rule, settings))
       for (const [name, view] of viewsOf(arena, [s], slot)) {
         tensors.set(stateName(name, slot), view);
-        view.data.fill(s.rule.slots[slot] ?? 0);
+        const first = s.rule.slots[slot] ?? 0;
+        // the arena is zeros, and pages that are written take room
+        if (first !== 0) view.data.fill(first);
       }
   for (const [name, view] of parameters) view.data.set((initial[name] as Floats).data);
   for (const [name, view] of averages) view.data.set((parameters.get(name) as Floats).data);
