@@ -9,7 +9,7 @@ const RESULTS = 'node_modules/.cache/strata-tests';
 
 /** Adds up the result files. Pure, but for reading them. */
 export function countsIn(dir) {
-  const sum = { passed: 0, failed: 0, skipped: 0, files: 0 };
+  const sum = { passed: 0, failed: 0, skipped: 0, files: 0, failures: [] };
   for (const name of fs.existsSync(dir) ? fs.readdirSync(dir, { recursive: true }) : []) {
     if (!name.endsWith('.json')) continue;
     const r = JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8'));
@@ -17,6 +17,7 @@ export function countsIn(dir) {
     sum.failed += r.failed;
     sum.skipped += r.skipped;
     sum.files += 1;
+    sum.failures.push(...r.failures);
   }
   return sum;
 }
@@ -47,6 +48,8 @@ export async function test(root, args) {
   const counts = countsIn(dir);
   // a project that does not lint, compile or load has no failed test of its own, and must not look green
   if (failures.length && !counts.failed) counts.failed = failures.length;
+  // again at the end, where nobody has to look for them
+  for (const { file, test, message } of counts.failures) console.log(`\n${file}: ${test}\n${message}`);
   if (failures.length) console.log(`\nfailed: ${failures.join(', ')}`);
   console.log(lastLine(counts));
   return failures.length ? 1 : 0;

@@ -12,7 +12,15 @@ export {
 export { CONLL_COLUMNS, readConll } from './conll.js';
 export { describeFile, type DescribeOptions } from './describe.js';
 export { decodePicture, pictureFormat, type ImageSize } from './images/picture.js';
-export { IMAGE_COLUMNS, loadImages, openImages, type ImageArchive, type ImageTable } from './images/images.js';
+export {
+  IMAGE_COLUMNS,
+  imageBatches,
+  loadImages,
+  openImages,
+  type ImageArchive,
+  type ImageTable,
+  type LoadImagesOptions,
+} from './images/images.js';
 export { hashNgrams, hashNgramsBatch, normaliseText, padIds, tokens, type NgramBatch } from './ngrams.js';
 export { readObjects, readRows, type ReadOptions, type RowBatch, type RowFormat } from './rows.js';
 export { batchIndices, kFold, trainTestSplit, type Split } from './split.js';

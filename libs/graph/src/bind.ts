@@ -18,6 +18,7 @@ export const parameterCount = (parameters: readonly Parameter[]): number =>
  * @throws StrataError `invalid_graph` when a value has no input, or another type or shape than it
  */
 export function bindParameters(graph: Graph, values: ReadonlyMap<string, TensorData>): Graph {
+  if (values.size === 0) return graph;
   const inputs = new Map(graph.inputs.map((i) => [i.name, i]));
   const initializers = new Map(graph.initializers);
   for (const [name, t] of values) {

@@ -117,24 +117,27 @@ export class GraphBuilder implements Emitter {
 
   /** A graph input. Symbolic sizes are strings. */
   input(name: string, dtype: DType, shape: Shape): Value {
-    this.inputList.push({ name: this.fresh(name), dtype, shape });
-    return this.add({ name, dtype, shape });
+    return this.declare({ name: this.fresh(name), dtype, shape });
+  }
+
+  /** An input of another graph as it is: what was inferred of nodes that take it holds here too. */
+  adopt(input: ValueInfo): Value {
+    this.fresh(input.name);
+    return this.declare(input);
   }
 
   /** A trainable tensor; its name gets the prefix of the enclosing scopes. */
   param(name: string, dtype: DType, shape: readonly number[], init: Initializer): Value {
     const full = this.fresh(this.prefix + name);
-    this.inputList.push({ name: full, dtype, shape });
     this.parameterList.push({ name: full, dtype, shape, init });
-    return this.add({ name: full, dtype, shape });
+    return this.declare({ name: full, dtype, shape });
   }
 
   /** State that is not trained but goes with the weights, such as running statistics: an input of the training graph, an initializer of the exported one. */
   buffer(name: string, dtype: DType, shape: readonly number[], init: Initializer): Value {
     const full = this.fresh(this.prefix + name);
-    this.inputList.push({ name: full, dtype, shape });
     this.bufferList.push({ name: full, dtype, shape, init });
-    return this.add({ name: full, dtype, shape });
+    return this.declare({ name: full, dtype, shape });
   }
 
   /** Says what a buffer becomes after a training step. @throws StrataError `invalid_graph` when it is none, or gets another type */
@@ -152,9 +155,8 @@ export class GraphBuilder implements Emitter {
   /** An input that the trainer draws anew for each step; its name gets the prefix of the enclosing scopes. Symbolic sizes take their value from the step's feeds. */
   random(name: string, shape: Shape, kind: RandomInput['kind'], rate = 0): Value {
     const full = this.fresh(this.prefix + name);
-    this.inputList.push({ name: full, dtype: 'float32', shape });
     this.randomList.push({ name: full, dtype: 'float32', shape, kind, rate });
-    return this.add({ name: full, dtype: 'float32', shape });
+    return this.declare({ name: full, dtype: 'float32', shape });
   }
 
   /** A named constant of the graph. */
@@ -209,7 +211,7 @@ export class GraphBuilder implements Emitter {
     while (names.length > 0 && names.at(-1) === '') names.pop();
     const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? name : `${name}_${i}`));
     const node: Node = { op, domain, name, inputs: names, outputs, attrs, ...this.segmentOf() };
-    const types = options.types ?? inferNode(node, this.env);
+    const types = options.types?.map((type, i) => ({ ...type, name: outputs[i] ?? '' })) ?? inferNode(node, this.env);
     if (!types) throw untyped(node, this.env);
     if (domain !== '' && !this.domains.has(domain))
       this.domains.set(domain, options.version ?? (domain === 'ai.onnx.ml' ? 4 : 1));
@@ -219,7 +221,7 @@ export class GraphBuilder implements Emitter {
       const type = types[i];
       if (!type) throw new StrataError('internal', `the rule of ${op} infers ${types.length} outputs, not ${count}`);
       if (count > 1) this.fresh(output);
-      return this.add({ ...type, name: output });
+      return this.add(type);
     });
   }
 
@@ -230,7 +232,7 @@ export class GraphBuilder implements Emitter {
       if (name === '') return;
       const type = types?.[i] ?? declared?.get(name);
       this.fresh(name);
-      if (type) this.add({ ...type, name });
+      if (type) this.add(type);
     });
     this.nodes.push(node);
     if (node.domain !== '' && !this.domains.has(node.domain)) this.domains.set(node.domain, 1);
@@ -379,9 +381,10 @@ export class GraphBuilder implements Emitter {
         });
     }
     const to = (n: string) => renamed.get(n) ?? n;
-    const nodes = [...this.nodes, ...extra].map((n) =>
-      renamed.size === 0 ? n : { ...renameUses(n, to), outputs: n.outputs.map(to) },
-    );
+    const nodes = [...this.nodes, ...extra].map((n) => {
+      const used = renameUses(n, to);
+      return n.outputs.some((o) => renamed.has(o)) ? { ...used, outputs: n.outputs.map(to) } : used;
+    });
     return {
       name: this.name,
       inputs: [...this.inputList],
@@ -404,6 +407,11 @@ export class GraphBuilder implements Emitter {
       value: (n) => this.find(n),
       constant: (n) => this.findConstant(n),
     };
+  }
+
+  private declare(input: ValueInfo): Value {
+    this.inputList.push(input);
+    return this.add(input);
   }
 
   private add(value: Value): Value {

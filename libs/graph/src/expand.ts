@@ -1,6 +1,6 @@
 import { StrataError } from '@strata/kernel';
 import type { Graph, Node, TensorData, ValueInfo } from './types.js';
-import { mapSubgraphs, renameUses } from './uses.js';
+import { hasSubgraph, mapSubgraphs, renameUses } from './uses.js';
 
 /** What a node stands for: nodes over names of their own. An output may be an input. */
 export type Body = Pick<Graph, 'nodes' | 'initializers'> & {
@@ -25,6 +25,10 @@ function expandIn(graph: Graph, bodyOf: (node: Node) => Body | undefined, taken:
   let changed = false;
   const add = (node: Node, level: number): void => {
     const body = bodyOf(node);
+    if (!body && !hasSubgraph(node)) {
+      nodes.push(node);
+      return;
+    }
     if (!body) {
       const attrs = mapSubgraphs(node.attrs, (g) => {
         const inner = expandIn(g, bodyOf, taken, level);

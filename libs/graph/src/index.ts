@@ -29,6 +29,7 @@ export {
   fromHalf,
   isFloat,
   tensor,
+  tensorBy,
   tensorOf,
   toBytes,
   toHalf,

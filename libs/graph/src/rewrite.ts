@@ -15,14 +15,15 @@ export function rewriteNodes(graph: Graph, rewrite: Rewrite): Graph {
   const b = new GraphBuilder(graph.name, { opset: graph.opset });
   for (const [domain, version] of graph.domains) b.useDomain(domain, version);
   b.reserve(graph.nodes.flatMap((n) => [n.name, ...n.outputs]));
-  for (const i of graph.inputs) b.input(i.name, i.dtype, i.shape);
+  for (const i of graph.inputs) b.adopt(i);
   for (const [name, t] of graph.initializers) b.initializer(name, t);
   const captured = new Set(graph.nodes.flatMap(capturedNames));
   const declared = new Map(graph.outputs.map((o) => [o.name, o]));
   const alias = new Map<string, string>();
   const to = (name: string) => alias.get(name) ?? name;
   for (const original of graph.nodes) {
-    const node = { ...original, inputs: original.inputs.map(to) };
+    const inputs = original.inputs.map(to);
+    const node = inputs.every((n, i) => n === original.inputs[i]) ? original : { ...original, inputs };
     const [output] = node.outputs;
     const open = output !== undefined && node.outputs.length === 1 && !captured.has(output);
     const value = open ? b.inSegment(node.segment, () => rewrite(node, b)) : undefined;

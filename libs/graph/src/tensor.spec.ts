@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { byteLength, fromBytes, fromHalf, tensor, tensorOf, toBytes, toHalf, toNumbers } from './tensor.js';
+import { byteLength, fromBytes, fromHalf, tensor, tensorBy, tensorOf, toBytes, toHalf, toNumbers } from './tensor.js';
 
 describe('halves (IEEE 754 binary16)', () => {
   it.each([
@@ -36,7 +36,16 @@ describe('tensors', () => {
     expect(toNumbers(fromBytes('float32', [3], bytes.subarray(1)))).toEqual([1, -2, 0.5]);
   });
 
+  it.each(['float32', 'float16', 'int64'] as const)('%s: take what a function gives, in order', (dtype) => {
+    let n = 0;
+    expect(toNumbers(tensorBy(dtype, [2, 3], () => ++n))).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
   it('convert between types', () => {
+    // a third is no float32: it is rounded as a store to memory rounds
+    const third = new Float32Array(1);
+    third[0] = 1 / 3;
+    expect(toNumbers(tensorOf('float32', [3], [1 / 3, 7n, true]))).toEqual([third[0], 7, 1]);
     expect(toNumbers(tensorOf('int64', [2], [3, -4]))).toEqual([3, -4]);
     expect(toNumbers(tensorOf('float16', [1], [0.1]))).toEqual([0.0999755859375]);
     expect(toNumbers(tensorOf('bfloat16', [2], [1, 3.14159]))).toEqual([1, 3.140625]);

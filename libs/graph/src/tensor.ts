@@ -68,7 +68,12 @@ function toBfloat(x: number): number {
 const fromBfloat = (b: number): number => new Float32Array(new Uint32Array([b << 16]).buffer)[0] ?? 0;
 
 const make: { readonly [D in DType]: (values: ArrayLike<number | bigint | string | boolean>) => DataOf[D] } = {
-  float32: (v) => Float32Array.from(v, Number),
+  float32: (v) => {
+    // many times as fast as Float32Array.from with a function, over millions of weights
+    const data = new Float32Array(v.length);
+    for (let i = 0; i < data.length; i++) data[i] = Number(v[i]);
+    return data;
+  },
   float64: (v) => Float64Array.from(v, Number),
   float16: (v) => Uint16Array.from(v, (x) => toHalf(Number(x))),
   bfloat16: (v) => Uint16Array.from(v, (x) => toBfloat(Number(x))),
@@ -124,6 +129,15 @@ export function tensorOf(
 ): TensorData {
   checkLength(dtype, dims, values.length);
   return { dtype, dims: [...dims], data: make[dtype](values) };
+}
+
+/** A tensor whose elements a function gives, first to last; float32 without a list in between. */
+export function tensorBy(dtype: DType, dims: readonly number[], next: () => number): TensorData {
+  const length = elements(dims);
+  if (dtype !== 'float32') return tensorOf(dtype, dims, Array.from({ length }, next));
+  const data = new Float32Array(length);
+  for (let i = 0; i < length; i++) data[i] = next();
+  return { dtype, dims: [...dims], data };
 }
 
 /** A tensor filled with zeros (or empty strings). */

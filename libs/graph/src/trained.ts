@@ -34,7 +34,7 @@ export function trainedForm(
   const b = new GraphBuilder(graph.name, { opset: graph.opset });
   for (const [domain, version] of graph.domains) b.useDomain(domain, version);
   b.reserve(graph.nodes.flatMap((n) => [n.name, ...n.outputs]));
-  for (const i of graph.inputs) b.input(i.name, i.dtype, i.shape);
+  for (const i of graph.inputs) b.adopt(i);
   for (const [name, t] of graph.initializers) b.initializer(name, t);
   const declared = new Map(graph.outputs.map((o) => [o.name, o]));
   const vjps = new Map<Node, Vjp>();

@@ -1,8 +1,22 @@
 import type { Attrs, Graph, Node } from './types.js';
 
+/** Whether a node has branches or a loop body. */
+export function hasSubgraph({ attrs }: Node): boolean {
+  for (const name in attrs) {
+    const type = attrs[name]?.type;
+    if (type === 'graph' || type === 'graphs') return true;
+  }
+  return false;
+}
+
 /** Subgraphs of a node: branches, loop bodies. */
-export const subgraphs = (node: Node): Graph[] =>
-  Object.values(node.attrs).flatMap((a) => (a.type === 'graph' ? [a.value] : a.type === 'graphs' ? [...a.value] : []));
+export const subgraphs = (node: Node): readonly Graph[] =>
+  hasSubgraph(node)
+    ? Object.values(node.attrs).flatMap((a) =>
+        a.type === 'graph' ? [a.value] : a.type === 'graphs' ? [...a.value] : [],
+      )
+    : NONE;
+const NONE: readonly never[] = [];
 
 const ownNames = (graph: Graph): Set<string> =>
   new Set([...graph.inputs.map((i) => i.name), ...graph.initializers.keys(), ...graph.nodes.flatMap((n) => n.outputs)]);
@@ -15,9 +29,9 @@ export function freeNames(graph: Graph): string[] {
 }
 
 /** Names of the enclosing graph that the subgraphs of a node use, each once. */
-export function capturedNames(node: Node): string[] {
+export function capturedNames(node: Node): readonly string[] {
   const inner = subgraphs(node);
-  return inner.length === 0 ? [] : [...new Set(inner.flatMap(freeNames))];
+  return inner.length === 0 ? NONE : [...new Set(inner.flatMap(freeNames))];
 }
 
 /** All names of values and nodes inside the subgraphs of a node, however deep. */
@@ -54,9 +68,10 @@ function renameFree(graph: Graph, to: (name: string) => string): Graph {
   };
 }
 
-/** The node with other names for what it uses, in its subgraphs too. */
+/** The node with other names for what it uses, in its subgraphs too; the very same one when no name changes. */
 export function renameUses(node: Node, to: (name: string) => string): Node {
   const inputs = node.inputs.map((n) => (n === '' ? '' : to(n)));
   const deep = capturedNames(node).some((n) => to(n) !== n);
+  if (!deep && inputs.every((n, i) => n === node.inputs[i])) return node;
   return { ...node, inputs, ...(deep ? { attrs: mapSubgraphs(node.attrs, (g) => renameFree(g, to)) } : {}) };
 }

@@ -3,7 +3,7 @@ import { showShape } from './dims.js';
 import { inferValues } from './infer.js';
 import { capturedNames, subgraphs } from './uses.js';
 import { elements } from './tensor.js';
-import type { Dim, Graph } from './types.js';
+import type { Dim, Graph, Node } from './types.js';
 
 /** Newest version of the default operator set that the runtime (ONNX Runtime 1.30) takes. */
 const NEWEST_OPSET = 25;
@@ -35,31 +35,40 @@ export function verify(graph: Graph): Graph {
   return graph;
 }
 
+/** What makes a value. */
+type Maker = Node | 'input' | 'constant';
+const describe = (maker: Maker, value: string): string =>
+  typeof maker === 'string' ? `${maker} "${value}"` : `node "${maker.name}"`;
+
 /** Names of a graph, and of its subgraphs, which see those of the graph around them. */
 function checkNames(graph: Graph, outer: ReadonlySet<string>): void {
-  const made = new Map<string, string>();
-  const define = (name: string, maker: string) => {
-    if (name === '') throw broken(`${maker} has no name`, maker);
+  const made = new Map<string, Maker>();
+  const define = (name: string, maker: Maker): void => {
+    if (name === '') throw broken(`${describe(maker, name)} has no name`, describe(maker, name));
     const other = made.get(name);
-    if (other !== undefined) throw broken(`two values are named "${name}": ${other} and ${maker}`, name);
+    if (other !== undefined)
+      throw broken(`two values are named "${name}": ${describe(other, name)} and ${describe(maker, name)}`, name);
     made.set(name, maker);
   };
-  for (const i of graph.inputs) define(i.name, `input "${i.name}"`);
+  const require = (name: string, node: Node): void => {
+    if (name === '' || made.has(name) || outer.has(name)) return;
+    const later = graph.nodes.find((n) => n.outputs.includes(name));
+    throw broken(
+      later
+        ? `${node.op} "${node.name}" uses "${name}" before "${later.name}" makes it: nodes are not in topological order`
+        : `${node.op} "${node.name}" uses "${name}", which nothing makes`,
+      node.name,
+    );
+  };
+  for (const i of graph.inputs) define(i.name, 'input');
   for (const [name, t] of graph.initializers) {
-    define(name, `constant "${name}"`);
+    define(name, 'constant');
     if (t.data.length !== elements(t.dims))
       throw broken(`constant "${name}" has ${t.data.length} values for the shape ${showShape(t.dims)}`, name);
   }
-  const all = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n.name])));
   for (const node of graph.nodes) {
-    for (const name of [...node.inputs, ...capturedNames(node)])
-      if (name !== '' && !made.has(name) && !outer.has(name))
-        throw broken(
-          all.has(name)
-            ? `${node.op} "${node.name}" uses "${name}" before "${all.get(name)}" makes it: nodes are not in topological order`
-            : `${node.op} "${node.name}" uses "${name}", which nothing makes`,
-          node.name,
-        );
+    for (const name of node.inputs) require(name, node);
+    for (const name of capturedNames(node)) require(name, node);
     for (const inner of subgraphs(node))
       checkNames({ ...inner, domains: graph.domains }, new Set([...outer, ...made.keys()]));
     if (node.domain !== '' && !graph.domains.has(node.domain))
@@ -67,7 +76,7 @@ function checkNames(graph: Graph, outer: ReadonlySet<string>): void {
         `${node.op} "${node.name}" is of the domain "${node.domain}", whose version the graph does not give`,
         node.name,
       );
-    for (const o of node.outputs) if (o !== '') define(o, `node "${node.name}"`);
+    for (const o of node.outputs) if (o !== '') define(o, node);
   }
   const seen = new Set<string>();
   for (const o of graph.outputs) {

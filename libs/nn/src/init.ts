@@ -1,4 +1,4 @@
-import { tensorOf, zeros as zeroTensor, type Initializer } from '@strata/graph';
+import { tensorBy, zeros as zeroTensor, type Initializer } from '@strata/graph';
 
 /** Numbers that feed one output, and that one input feeds: the last axis counts outputs, the one before inputs, all earlier ones the receptive field. */
 function fans(dims: readonly number[]): { fanIn: number; fanOut: number } {
@@ -13,12 +13,7 @@ const uniform =
   (dims, dtype, rng) => {
     const { fanIn, fanOut } = fans(dims);
     const a = limit(fanIn, fanOut);
-    const n = dims.reduce((m, d) => m * d, 1);
-    return tensorOf(
-      dtype,
-      dims,
-      Array.from({ length: n }, () => a * (2 * rng.next() - 1)),
-    );
+    return tensorBy(dtype, dims, () => a * (2 * rng.next() - 1));
   };
 
 /** U(±√(6 / (fan_in + fan_out))): keeps variances through layers of tanh or sigmoid. Glorot & Bengio 2010. Weights are [in, out]. */
@@ -36,12 +31,7 @@ function convFans(dims: readonly number[]): { fanIn: number; fanOut: number } {
 /** U(±1/√fan_in) for weights [out, in, …]: what PyTorch gives convolutions. */
 export const convUniform: Initializer = (dims, dtype, rng) => {
   const a = 1 / Math.sqrt(convFans(dims).fanIn);
-  const n = dims.reduce((m, d) => m * d, 1);
-  return tensorOf(
-    dtype,
-    dims,
-    Array.from({ length: n }, () => a * (2 * rng.next() - 1)),
-  );
+  return tensorBy(dtype, dims, () => a * (2 * rng.next() - 1));
 };
 
 /** N(0, 2 / fan_out) for weights [out, in, …]: keeps the variance of gradients through layers of ReLU, as residual networks begin. He et al. 2015, arXiv 1502.01852. */
@@ -52,16 +42,7 @@ export const kaimingNormal: Initializer = (dims, dtype, rng) =>
 export const normal =
   (std = 0.02): Initializer =>
   (dims, dtype, rng) =>
-    tensorOf(
-      dtype,
-      dims,
-      Array.from({ length: dims.reduce((m, d) => m * d, 1) }, () => std * rng.normal()),
-    );
+    tensorBy(dtype, dims, () => std * rng.normal());
 
 export const zeros: Initializer = (dims, dtype) => zeroTensor(dtype, dims);
-export const ones: Initializer = (dims, dtype) =>
-  tensorOf(
-    dtype,
-    dims,
-    Array.from({ length: dims.reduce((m, d) => m * d, 1) }, () => 1),
-  );
+export const ones: Initializer = (dims, dtype) => tensorBy(dtype, dims, () => 1);

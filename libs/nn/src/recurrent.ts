@@ -1,5 +1,5 @@
 import {
-  tensorOf,
+  tensorBy,
   type GraphBuilder,
   type Initializer,
   type RecurrentOptions as OpOptions,
@@ -47,12 +47,7 @@ const within =
   (units: number): Initializer =>
   (dims, dtype, rng) => {
     const limit = 1 / Math.sqrt(units);
-    const n = dims.reduce((a, d) => a * d, 1);
-    return tensorOf(
-      dtype,
-      dims,
-      Array.from({ length: n }, () => limit * (2 * rng.next() - 1)),
-    );
+    return tensorBy(dtype, dims, () => limit * (2 * rng.next() - 1));
   };
 
 /**

@@ -43,6 +43,10 @@ describe('order of batches', () => {
     expect(o.perEpoch).toBe(12);
     expect(o.epoch(0).every((b) => b.length === 8)).toBe(true);
     expect(new Set([...rowsOf(o.epoch(0)), ...rowsOf(o.epoch(1)), ...rowsOf(o.epoch(2))]).size).toBe(103);
+    // by length too: not the longest rows each time
+    const sortedByLength = order({ dropLast: true, lengths, pool: Infinity });
+    expect(sortedByLength.perEpoch).toBe(12);
+    expect(new Set([0, 1, 2, 3].flatMap((e) => rowsOf(sortedByLength.epoch(e)))).size).toBe(103);
     expect(() => order({ dropLast: true }, 7)).toThrow('do not fill one batch');
   });
 

@@ -10,7 +10,7 @@ export interface OrderOptions {
   readonly dropLast?: boolean;
   /** Length of each row: rows of similar length come together, so that little is padded. */
   readonly lengths?: ArrayLike<number>;
-  /** Batches that are sorted by length together; default 50. More pads less and mixes less. */
+  /** Batches that are sorted by length together; default 50, `Infinity` sorts all. More pads less and mixes less. */
   readonly pool?: number;
   /** Limit of rows × longest row of a batch. Needs `lengths`; all rows are sorted together. */
   readonly tokensPerBatch?: number;
@@ -55,7 +55,9 @@ export function createOrder(rows: number, rng: Rng, options: OrderOptions): Batc
     const order = rowsOf(epoch);
     if (!lengths) return cut(order);
     const pool = tokensPerBatch === undefined ? (options.pool ?? 50) * batchSize : rows;
-    const batches = cut(sortedInPools(order, lengths, pool));
+    // what is left out is so before the rows are sorted: it would be the longest ones each time
+    const filling = options.dropLast && tokensPerBatch === undefined ? rows - (rows % batchSize) : rows;
+    const batches = cut(sortedInPools(order.subarray(0, filling), lengths, pool));
     return shuffle ? rng.fork(`batches ${epoch}`).shuffle(batches) : batches;
   };
   let kept = { epoch: 0, batches: batchesOf(0) };

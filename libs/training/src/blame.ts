@@ -2,6 +2,7 @@ import { GraphBuilder, isFloat, type Graph, type Node } from '@strata/graph';
 import { openGraph, type Tensor } from '@strata/runtime';
 import { createRandomSource } from './random.js';
 import { frozenGraph, type TrainStep } from './step.js';
+import { graphFor } from './step-graph.js';
 import type { Feeds, Weights } from './trainer.js';
 
 /** Where the first value that is not finite arose. */
@@ -40,7 +41,6 @@ export async function findBlame({ step, weights, batches, t, seed }: Suspect): P
         node: p.name,
         story: `the weights of "${p.name}" are not finite: an earlier step gave them a gradient that was not`,
       };
-  const graph = frozenGraph(step, weights);
   const random = await createRandomSource(step.randoms, step.graph.inputs, seed);
   const fixed = new Set(step.frozen.map((p) => p.name));
   const fed = Object.fromEntries(Object.entries(weights).filter(([name]) => !fixed.has(name)));
@@ -54,7 +54,9 @@ export async function findBlame({ step, weights, batches, t, seed }: Suspect): P
           story: `the batch has values in "${name}" that are not finite`,
         };
     const scale: Feeds = step.scale ? { [step.scale]: { dtype: 'float32', dims: [], data: Float32Array.of(1) } } : {};
-    const feeds = { ...fed, ...batch, ...random.draw(batch, t, micro), ...scale };
+    const of = graphFor(step, batch);
+    const graph = frozenGraph(step, weights, of);
+    const feeds = { ...fed, ...batch, ...random.draw(batch, t, micro, of), ...scale };
     const node = await firstNode(graph, feeds);
     if (node) return describe(node, await largestInput(graph, node, feeds));
   }

@@ -5,39 +5,73 @@ import type { Loader } from './data-loader.js';
 import type { FitOptions } from './fit-options.js';
 import type { State, Tally } from './fit-state.js';
 import { preflight, requireFit, secondsPerStep } from './preflight.js';
+import { graphFor, type StepGraph } from './step-graph.js';
 import type { Feeds, Trainer } from './trainer.js';
 
-/** Looks ahead: what the largest batch needs, and how long the steps will take. @throws StrataError `does_not_fit` */
+/** Looks ahead: what the largest batches need, and how long the steps will take. @throws StrataError `does_not_fit` */
 export async function look(
-  { ctx, step, accumulate = 1, order: { lengths } = {}, validation }: FitOptions,
+  options: FitOptions,
   order: BatchOrder,
   loader: Loader,
   state: State,
   total: number,
 ): Promise<void> {
-  const size = (rows: Int32Array): number =>
-    lengths ? rows.length * rows.reduce((n, r) => Math.max(n, lengths[r] as number), 0) : rows.length;
-  const rows = order.epoch(state.epoch).reduce((x, y) => (size(y) > size(x) ? y : x));
-  const at = { epoch: state.epoch, step: state.step, micro: 0 };
-  const [feeds = {}] = await loader.load([{ rows, at }]);
+  const { ctx, step, accumulate = 1, validation } = options;
+  const [{ feeds, rows }, ...others] = await largestBatches(options, order, loader, state);
   const device = ctx.device.kind;
   const free = process.availableMemory();
   const seen = preflight({
     step,
     feeds,
-    rows: rows.length,
+    rows,
+    others,
     accumulate,
     device,
     limit: Math.min(free, (ctx.memoryLimit ?? Infinity) - process.memoryUsage.rss()),
     keepsBest: validation?.earlyStopping !== undefined || validation?.keepBest !== undefined,
   });
-  requireFit(seen, rows.length);
+  requireFit(seen, rows);
   const seconds = (await secondsPerStep(seen, { threads: ctx.threads, device })) * (total - state.step);
   ctx.log.info(
     { memory_mb: Math.ceil(seen.memory.total / 2 ** 20), seconds: Math.ceil(seconds), largest_batch: seen.batchSize },
     'estimated before the first step: memory, time of all steps, rows of a batch that fit',
   );
   ctx.progress({ step: state.step, total, eta_s: seconds });
+}
+
+interface Sample {
+  readonly feeds: Feeds;
+  readonly rows: number;
+  /** Of all batches. */
+  readonly share: number;
+}
+
+/** The largest batch of an epoch, then those of the step's other graphs, as far as the lengths of the rows tell them apart. */
+async function largestBatches(
+  { step, order: { lengths } = {} }: FitOptions,
+  order: BatchOrder,
+  loader: Loader,
+  state: State,
+): Promise<[Sample, ...Sample[]]> {
+  const all = order.epoch(state.epoch);
+  const longest = (rows: Int32Array): number =>
+    lengths ? rows.reduce((n, r) => Math.max(n, lengths[r] as number), 0) : 1;
+  const size = (rows: Int32Array): number => rows.length * longest(rows);
+  const groups = new Map<number, { largest: Int32Array; count: number }>();
+  for (const rows of all) {
+    const key = step.variants.length > 0 ? longest(rows) : 0;
+    const group = groups.get(key) ?? { largest: rows, count: 0 };
+    groups.set(key, { largest: size(rows) > size(group.largest) ? rows : group.largest, count: group.count + 1 });
+  }
+  const at = { epoch: state.epoch, step: state.step, micro: 0 };
+  const samples = new Map<StepGraph, Sample>();
+  for (const { largest: rows, count } of [...groups.values()].sort((x, y) => size(y.largest) - size(x.largest))) {
+    const [feeds = {}] = await loader.load([{ rows, at }]);
+    const of = graphFor(step, feeds);
+    const known = samples.get(of) ?? { feeds, rows: rows.length, share: 0 };
+    samples.set(of, { ...known, share: known.share + count / all.length });
+  }
+  return [...samples.values()] as [Sample, ...Sample[]];
 }
 
 export const meanOf = (t: Tally): number => t.loss / t.rows;

@@ -56,6 +56,7 @@ export {
   type Preflight,
   type PreflightOptions,
 } from './preflight.js';
+export { lengthBuckets, type LengthBucketOptions, type LengthBuckets } from './length-buckets.js';
 export { schedule, type Schedule, type ScheduleOptions } from './schedule.js';
 export {
   buildTrainStep,

@@ -13,6 +13,7 @@ import { StrataError } from '@strata/kernel';
 import { sizeOf, type DeviceKind } from '@strata/runtime';
 import { machineSpeed, type MachineSpeed } from './machine-speed.js';
 import type { TrainStep } from './step.js';
+import { graphFor } from './step-graph.js';
 import type { Feeds } from './trainer.js';
 
 /** Bytes by what they are for. */
@@ -54,12 +55,21 @@ export interface Preflight {
   readonly traffic: number;
 }
 
+/** A batch of another graph of the step. */
+interface Run {
+  readonly feeds: Feeds;
+  /** Of all batches. */
+  readonly share: number;
+}
+
 export interface PreflightOptions {
   readonly step: TrainStep;
   /** One micro-batch, the largest that will come. */
   readonly feeds: Feeds;
   /** Its rows. */
   readonly rows: number;
+  /** The largest batches of the step's other graphs, and the share of all batches that run on each. Every graph that has run keeps its memory. */
+  readonly others?: readonly Run[];
   /** Micro-batches of an optimiser step. */
   readonly accumulate?: number;
   /** Bytes that the training may take; what the system has free when absent. */
@@ -80,20 +90,24 @@ const ROWS = 65_536;
 const bytesOf = (tensors: readonly { readonly shape: readonly number[] }[]): number =>
   4 * tensors.reduce((n, t) => n + sizeOf(t.shape), 0);
 
-/** Estimates memory and work of a training from its graph, the sizes of a batch, and the life of every value. Nothing is run. */
+/** Estimates memory and work of a training from its graphs, the sizes of a batch, and the life of every value. Nothing is run. */
 export function preflight(options: PreflightOptions): Preflight {
-  const { step, feeds, rows, accumulate = 1, device = 'cpu', keepsBest = false } = options;
+  const { step, feeds, rows, others = [], accumulate = 1, device = 'cpu', keepsBest = false } = options;
   const limit = options.limit ?? process.availableMemory();
-  const graph = lowerFor(concrete(step.graph, feeds), device);
+  const graph = concrete(lowerFor(graphFor(step, feeds).graph, device), feeds);
   const estimate = estimateMemory(graph, {});
+  // a graph for smaller batches needs and does less by as much as they are smaller
+  const batch = batchBytes(feeds);
+  const size = (o: Run): number => batchBytes(o.feeds) / Math.max(1, batch);
+  const held = 1 + others.reduce((s, o) => s + size(o), 0);
+  const work = 1 + others.reduce((s, o) => s + o.share * (size(o) - 1), 0);
   const trained = bytesOf(step.parameters);
   const weights = trained + bytesOf(step.frozen) + bytesOf(step.buffers);
   const slots = bytesOf(step.slots);
   // gradients of micro-batches are summed in a second set
   const gradients = trained * (accumulate > 1 ? 2 : 1);
   const optimizer = slots - trained - bytesOf(step.buffers);
-  const batch = Object.values(feeds).reduce((n, t) => n + (Array.isArray(t.data) ? 0 : t.data.byteLength), 0);
-  const activations = Math.round(ARENA * estimate.activations);
+  const activations = Math.round(ARENA * held * estimate.activations);
   const checkpoint = slots + (keepsBest ? 2 * trained : trained);
   const fixed = weights + gradients + optimizer + checkpoint + SESSION;
   const perRow = (activations + batch) / Math.max(1, rows);
@@ -104,10 +118,13 @@ export function preflight(options: PreflightOptions): Preflight {
     limit,
     fits: total <= limit,
     batchSize: powerOfTwo((limit - fixed) / Math.max(1, perRow)),
-    flops: accumulate * productFlops(graph, {}),
-    traffic: accumulate * trafficOf(graph) + updateTraffic(step),
+    flops: accumulate * work * productFlops(graph, {}),
+    traffic: accumulate * work * trafficOf(graph) + updateTraffic(step),
   };
 }
+
+const batchBytes = (feeds: Feeds): number =>
+  Object.values(feeds).reduce((n, t) => n + (Array.isArray(t.data) ? 0 : t.data.byteLength), 0);
 
 /** Seconds of one optimiser step on this machine, from a short measurement of its products and its memory. */
 export async function secondsPerStep(

@@ -2,12 +2,19 @@ import { evalDim, type RandomInput, type ValueInfo } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
 import { tensor, type Tensor } from '@strata/runtime';
 import { createPhilox, type Stream } from './kernels/philox.js';
+import type { StepGraph } from './step-graph.js';
 
 /** Draws the random inputs of a graph: a pure function of seed, step, micro-batch and the input's name. */
 export interface RandomSource {
-  /** Tensors for one run; they hold until the next call. Symbolic sizes come from `feeds`. */
-  draw(feeds: Readonly<Record<string, Tensor>>, step: number, microBatch: number): Record<string, Tensor>;
+  /**
+   * Tensors for one run; they hold until the next call. Symbolic sizes come from `feeds`. `of` is another graph of the same step: its inputs of the same names draw from the same streams, in their own
+   * sizes.
+   */
+  draw(feeds: Readonly<Record<string, Tensor>>, step: number, microBatch: number, of?: Drawn): Record<string, Tensor>;
 }
+
+/** What is drawn for a graph, and the inputs that show its symbols. */
+type Drawn = Pick<StepGraph, 'randoms' | 'inputs'>;
 
 /** Sizes of the graph's symbols in these feeds. @throws StrataError `invalid_input` when two feeds disagree */
 function symbolSizes(inputs: readonly ValueInfo[], feeds: Readonly<Record<string, Tensor>>): Record<string, number> {
@@ -58,13 +65,13 @@ export async function createRandomSource(
   const philox = await createPhilox();
   const keys = new Map(randoms.map((r) => [r.name, hash(r.name)]));
   return {
-    draw(feeds, step, microBatch) {
-      const sizes = symbolSizes(inputs, feeds);
-      const dims = randoms.map((r) => dimsOf(r, sizes));
+    draw(feeds, step, microBatch, of = { randoms, inputs }) {
+      const sizes = symbolSizes(of.inputs, feeds);
+      const dims = of.randoms.map((r) => dimsOf(r, sizes));
       const counts = dims.map((d) => d.reduce((a, b) => a * b, 1));
       const arrays = philox.room(counts);
       return Object.fromEntries(
-        randoms.map((r, i) => {
+        of.randoms.map((r, i) => {
           const into = arrays[i] as Float32Array;
           const stream: Stream = { key: [seed >>> 0, keys.get(r.name) as number], at: [microBatch, step, 0] };
           if (r.kind === 'dropout') philox.dropout(into, stream, r.rate);

@@ -5,12 +5,13 @@ import {
   GraphBuilder,
   type Graph,
   type Parameter,
-  type RandomInput,
   type Value,
 } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
+import type { SessionOptions } from '@strata/runtime';
 import { inRange, type Optimizer, type UpdateRule } from './update-rule.js';
 import type { LossScaleOptions } from './loss-scale.js';
+import { requireSameState, type StepGraph } from './step-graph.js';
 
 /** A tensor that a checkpoint holds: a weight or optimiser state (float32), by its name there. */
 export interface Slot {
@@ -26,9 +27,9 @@ export interface TrainedParameter extends Parameter {
 }
 
 /** What a training step computes: forward, loss and gradients as an ONNX graph, and the update of each parameter as a rule. */
-export interface TrainStep {
-  /** Outputs: the loss, a gradient for each parameter (`gradientName`), and what buffers become (`nextName`). */
-  readonly graph: Graph;
+export interface TrainStep extends StepGraph {
+  /** Graphs for batches of other sizes, over the same weights and state; `graphFor` finds that of a batch. */
+  readonly variants: readonly StepGraph[];
   readonly optimizer: Optimizer;
   /** Parameters that are trained, in the order of their declaration. */
   readonly parameters: readonly TrainedParameter[];
@@ -38,8 +39,6 @@ export interface TrainStep {
   readonly buffers: readonly Parameter[];
   /** Names of the buffers that a step changes. */
   readonly changing: ReadonlySet<string>;
-  /** Inputs that the trainer draws. */
-  readonly randoms: readonly RandomInput[];
   /** Weights, then state (`{parameter}/{slot}`), then averaged weights, then buffers. */
   readonly slots: readonly Slot[];
   /** Scalar float32 output: the mean loss of the batch before the update. */
@@ -47,6 +46,7 @@ export interface TrainStep {
   /** Scalar float32 input that the gradients were multiplied by; only with `lossScale`. */
   readonly scale?: string;
   readonly settings: StepSettings;
+  readonly optimization?: SessionOptions['optimization'];
 }
 
 /** What happens to gradients and weights besides the optimiser's rule. */
@@ -71,6 +71,13 @@ export interface ParameterGroup {
 
 export interface TrainStepOptions extends StepSettings {
   readonly optimizer: Optimizer;
+  /**
+   * The same loss for inputs of other fixed sizes, such as shorter sequences. A batch runs on the first graph whose inputs it fits, these before that of `build`. All declare the same parameters,
+   * buffers and random inputs.
+   */
+  readonly variants?: readonly ((b: GraphBuilder) => Value)[];
+  /** Level of the runtime's own optimiser. `disabled` is for unrolled graphs: it finds next to nothing in their thousands of small nodes, and takes most of the time in which they open. */
+  readonly optimization?: SessionOptions['optimization'];
   /** Which parameters weight decay applies to; default: those of two and more dimensions, not biases. */
   readonly decays?: (p: Parameter) => boolean;
   /** Which parameters are trained; default: all. The others are frozen. */
@@ -99,14 +106,8 @@ const SCALE = 'loss_scale';
  */
 export function buildTrainStep(build: (b: GraphBuilder) => Value, options: TrainStepOptions): TrainStep {
   checkSettings(options);
-  const forward = new GraphBuilder('train');
-  const loss = build(forward);
-  if (loss.shape.length > 0 || loss.dtype !== 'float32')
-    throw new StrataError(
-      'invalid_graph',
-      `the loss must be one float32 number, not ${loss.dtype} [${loss.shape.join(', ')}]`,
-    );
-  const { trainable = () => true, lossScale } = options;
+  const { trainable = () => true, lossScale, variants = [] } = options;
+  const forward = emitForward(build, options);
   const trained = forward.parameters.filter(trainable);
   if (trained.length === 0) throw new StrataError('invalid_graph', 'the model has no parameter to train');
   for (const p of [...trained, ...forward.buffers])
@@ -115,20 +116,18 @@ export function buildTrainStep(build: (b: GraphBuilder) => Value, options: Train
         where: { node: p.name },
       });
 
-  forward.output('loss', loss);
-  if (lossScale) forward.output(SCALED, forward.op.Mul(loss, forward.input(SCALE, 'float32', [])));
-  for (const [name, value] of forward.nextBuffers) forward.output(nextName(name), value);
-  const { beforeGradient = same, afterGradient = same } = options;
-  const whole = differentiate(
-    beforeGradient(forward.build()),
-    lossScale ? SCALED : 'loss',
-    trained.map((p) => p.name),
-  );
-  const graph = afterGradient({ ...whole, outputs: whole.outputs.filter((o) => o.name !== SCALED) });
+  const derive = (b: GraphBuilder): Graph => derived(b, trained, options);
+  const graph = derive(forward);
   const parameters = trained.map((p) => withRule(p, options));
   const { clipNorm, clipValue, ema } = options;
   return {
     graph,
+    inputs: graph.inputs,
+    variants: variants.map((v) => {
+      const b = emitForward(v, options);
+      requireSameState(forward, b);
+      return lazily(b, derive);
+    }),
     optimizer: options.optimizer,
     parameters,
     frozen: forward.parameters.filter((p) => !trained.includes(p)),
@@ -151,10 +150,48 @@ export function buildTrainStep(build: (b: GraphBuilder) => Value, options: Train
       ...(ema === undefined ? {} : { ema }),
       ...(lossScale === undefined ? {} : { lossScale }),
     },
+    ...(options.optimization ? { optimization: options.optimization } : {}),
   };
 }
 
+/** Forward pass with its outputs. @throws StrataError `invalid_graph` */
+function emitForward(build: (b: GraphBuilder) => Value, { lossScale }: TrainStepOptions): GraphBuilder {
+  const b = new GraphBuilder('train');
+  const loss = build(b);
+  if (loss.shape.length > 0 || loss.dtype !== 'float32')
+    throw new StrataError(
+      'invalid_graph',
+      `the loss must be one float32 number, not ${loss.dtype} [${loss.shape.join(', ')}]`,
+    );
+  b.output('loss', loss);
+  if (lossScale) b.output(SCALED, b.op.Mul(loss, b.input(SCALE, 'float32', [])));
+  for (const [name, value] of b.nextBuffers) b.output(nextName(name), value);
+  return b;
+}
+
+/** The forward pass with its gradients. */
+function derived(forward: GraphBuilder, trained: readonly Parameter[], options: TrainStepOptions): Graph {
+  const { beforeGradient = same, afterGradient = same, lossScale } = options;
+  const whole = differentiate(
+    beforeGradient(forward.build()),
+    lossScale ? SCALED : 'loss',
+    trained.map((p) => p.name),
+  );
+  return afterGradient({ ...whole, outputs: whole.outputs.filter((o) => o.name !== SCALED) });
+}
 const same = (graph: Graph): Graph => graph;
+
+/** Gradients of a variant are derived when its first batch comes. */
+function lazily(forward: GraphBuilder, derive: (b: GraphBuilder) => Graph): StepGraph {
+  let made: Graph | undefined;
+  return {
+    inputs: forward.build().inputs,
+    randoms: forward.randoms,
+    get graph() {
+      return (made ??= derive(forward));
+    },
+  };
+}
 
 function withRule(p: Parameter, options: TrainStepOptions): TrainedParameter {
   const { optimizer, decays = (x) => x.shape.length >= 2, parameterGroups = [] } = options;
@@ -180,13 +217,14 @@ function checkSettings({ clipNorm, clipValue, ema, parameterGroups = [] }: Train
   }
 }
 
-/** The graph of a step with its frozen parameters as constants. */
+/** One graph of a step with its frozen parameters as constants. */
 export const frozenGraph = (
   step: TrainStep,
   weights: Readonly<Record<string, { dtype: 'float32'; dims: readonly number[]; data: Float32Array }>>,
+  { graph }: StepGraph = step,
 ): Graph =>
   bindParameters(
-    step.graph,
+    graph,
     new Map(
       step.frozen.map((p) => {
         const t = weights[p.name];

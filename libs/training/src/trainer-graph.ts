@@ -3,6 +3,7 @@ import { zeros, type Session, type Tensor } from '@strata/runtime';
 import { createRandomSource } from './random.js';
 import { gradientScale, scalarsOf, scalesGradients, updateGroups } from './stages.js';
 import { createState } from './state-tensors.js';
+import { graphFor, type StepGraph } from './step-graph.js';
 import { EMA, frozenGraph, stateName, type TrainStep } from './step.js';
 import type { Feeds, Trainer, TrainerOptions, Weights } from './trainer.js';
 import { createLedger, restoreSlots, saveSlots } from './trainer-state.js';
@@ -41,18 +42,25 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
   const fixedBuffers = step.buffers.map((x) => x.name).filter((n) => !step.changing.has(n));
   const frozen = Object.fromEntries(step.frozen.map((p) => [p.name, initial[p.name] as Floats]));
 
-  const forward = frozenGraph(step, initial);
-  const sessions = new Map<string, Promise<Session>>();
-  const session = (kind: string, changed: readonly string[], graph: () => Graph): Promise<Session> => {
+  const graphs = [step, ...step.variants];
+  const sessions = new Map<string, Session>();
+  const session = async (kind: string, changed: readonly string[], graph: () => Graph): Promise<Session> => {
     let s = sessions.get(kind);
-    if (!s) sessions.set(kind, (s = pairs.open(graph(), changed)));
+    if (!s) sessions.set(kind, (s = await pairs.open(graph(), changed)));
     return s;
   };
   const changing = [...step.changing];
   const weightNames = step.parameters.map((p) => p.name);
-  const whole = (): Promise<Session> => session('step', [...changing, ...updated], () => wholeStepGraph(step, forward));
+  const whole = (of: StepGraph): Promise<Session> =>
+    session(`step ${graphs.indexOf(of)}`, [...changing, ...updated], () =>
+      wholeStepGraph(step, frozenGraph(step, frozen, of)),
+    );
+  const summed = (of: StepGraph): Promise<Session> =>
+    session(`accumulate ${graphs.indexOf(of)}`, [...changing, ...sums], () =>
+      accumulateGraph(step, frozenGraph(step, frozen, of)),
+    );
   const simple = settings.lossScale === undefined;
-  if (simple) await whole();
+  if (simple) await whole(step);
   const random = await createRandomSource(step.randoms, step.graph.inputs, options.seed ?? 0);
   const ledger = createLedger(step);
   const scalarNames = groupScalars(step);
@@ -61,8 +69,8 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
   let norm: number | undefined;
 
   /** What forward and backward are fed besides the state. */
-  function batchFeeds(feeds: Feeds, t: number, micro: number): Record<string, Tensor> {
-    const all: Record<string, Tensor> = { ...feeds, ...random.draw(feeds, t, micro) };
+  function batchFeeds(of: StepGraph, feeds: Feeds, t: number, micro: number): Record<string, Tensor> {
+    const all: Record<string, Tensor> = { ...feeds, ...random.draw(feeds, t, micro, of) };
     if (step.scale) all[step.scale] = number(ledger.scale());
     return all;
   }
@@ -76,10 +84,11 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
   }
 
   async function single(feeds: Feeds, t: number, learningRate: number): Promise<number> {
+    const of = graphFor(step, feeds);
     const outputs: Record<string, Tensor> = { [step.loss]: loss };
     if (settings.clipNorm !== undefined) outputs[NORM] = normTensor;
-    const all = { ...batchFeeds(feeds, t, 0), ...scalarFeeds(t, learningRate) };
-    await pairs.run(await whole(), all, fixedBuffers, [...changing, ...updated], outputs);
+    const all = { ...batchFeeds(of, feeds, t, 0), ...scalarFeeds(t, learningRate) };
+    await pairs.run(await whole(of), all, fixedBuffers, [...changing, ...updated], outputs);
     norm = settings.clipNorm === undefined ? undefined : (normTensor.data[0] as number);
     return loss.data[0] as number;
   }
@@ -95,11 +104,14 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
       pairs.add(name, zeros('float32', p.shape));
     }
     const changed = [...changing, ...sums];
-    const s = await session('accumulate', changed, () => accumulateGraph(step, forward));
     let mean = 0;
     for (const [i, feeds] of batches.entries()) {
-      const all = { ...batchFeeds(feeds, t, i), [SHARE]: number(share(i)) };
-      await pairs.run(s, all, [...weightNames, ...fixedBuffers], changed, { [step.loss]: loss, [NORM]: normTensor });
+      const of = graphFor(step, feeds);
+      const all = { ...batchFeeds(of, feeds, t, i), [SHARE]: number(share(i)) };
+      await pairs.run(await summed(of), all, [...weightNames, ...fixedBuffers], changed, {
+        [step.loss]: loss,
+        [NORM]: normTensor,
+      });
       mean += (loss.data[0] as number) * share(i);
     }
     const raw = normTensor.data[0] as number;
@@ -145,7 +157,7 @@ export async function createGraphTrainer(step: TrainStep, initial: Weights, opti
     skipped: () => ledger.skipped(),
     async release() {
       pairs.release();
-      for (const s of sessions.values()) await (await s).release();
+      for (const s of sessions.values()) await s.release();
     },
   };
 }

@@ -15,6 +15,7 @@ import {
   updateGroups,
   type UpdateGroup,
 } from './stages.js';
+import { graphFor, type StepGraph } from './step-graph.js';
 import { EMA, frozenGraph, nextName, stateName, type TrainedParameter, type TrainStep } from './step.js';
 import type { Feeds, Trainer, TrainerOptions, Weights } from './trainer.js';
 import { createLedger, restoreSlots, saveSlots } from './trainer-state.js';
@@ -116,7 +117,9 @@ export async function createKernelTrainer(
     for (const slot of stateSlots(s.rule, settings))
       for (const [name, view] of viewsOf(arena, [s], slot)) {
         tensors.set(stateName(name, slot), view);
-        view.data.fill(s.rule.slots[slot] ?? 0);
+        const first = s.rule.slots[slot] ?? 0;
+        // the arena is zeros, and pages that are written take room
+        if (first !== 0) view.data.fill(first);
       }
   for (const [name, view] of parameters) view.data.set((initial[name] as Floats).data);
   for (const [name, view] of averages) view.data.set((parameters.get(name) as Floats).data);
@@ -126,13 +129,20 @@ export async function createKernelTrainer(
   let nextBuffers = new Map([...buffers].map(([n, t]) => [n, step.changing.has(n) ? zeros('float32', t.dims) : t]));
   const tensorOf = (name: string): Floats => (tensors.get(name) ?? buffers.get(name)) as Floats;
 
-  const session = await openGraph(frozenGraph(step, initial), { ...options, preallocated: true });
+  const frozen = Object.fromEntries(pick(step.frozen, initial));
+  const sessions = new Map<StepGraph, Session>();
+  const sessionOf = async (of: StepGraph): Promise<Session> => {
+    let session = sessions.get(of);
+    if (!session)
+      sessions.set(of, (session = await openGraph(frozenGraph(step, frozen, of), { ...options, preallocated: true })));
+    return session;
+  };
+  await sessionOf(step);
   const orthogonal = await orthogonalizers(segments, options);
   const random = await createRandomSource(step.randoms, step.graph.inputs, options.seed ?? 0);
   const ledger = createLedger(step);
   const loss = zeros('float32', []);
   const scale = zeros('float32', []);
-  const frozen = Object.fromEntries(pick(step.frozen, initial));
   const gradientAt = segments[0]?.at[GRADIENT] as number;
   const scratchAt = segments[0]?.at[SCRATCH] as number;
   const total = segments.reduce((n, s) => n + s.size, 0);
@@ -144,7 +154,9 @@ export async function createKernelTrainer(
   const normNow = (): number => (norm ??= Math.sqrt(kernels.sumOfSquares(total, gradientAt)));
 
   async function backward(feeds: Feeds, into: ReadonlyMap<string, Floats>, t: number, micro: number): Promise<number> {
-    const all: Record<string, Tensor> = { ...feeds, ...random.draw(feeds, t, micro) };
+    const of = graphFor(step, feeds);
+    const session = await sessionOf(of);
+    const all: Record<string, Tensor> = { ...feeds, ...random.draw(feeds, t, micro, of) };
     const outputs: Record<string, Tensor> = { [step.loss]: loss };
     for (const [name, view] of parameters) all[name] = view;
     for (const [name, view] of into) outputs[gradientName(name)] = view;
@@ -224,8 +236,7 @@ export async function createKernelTrainer(
     lossScale: () => ledger.scale(),
     skipped: () => ledger.skipped(),
     async release() {
-      await session.release();
-      for (const s of orthogonal.values()) await s.release();
+      for (const s of [...sessions.values(), ...orthogonal.values()]) await s.release();
     },
   };
 }

@@ -90,5 +90,6 @@ export interface TrainerOptions extends SessionOptions {
  */
 export function createTrainer(step: TrainStep, initial: Weights, options: TrainerOptions): Promise<Trainer> {
   const update = options.update ?? ((options.device ?? 'cpu') === 'cpu' ? 'memory' : 'graph');
-  return update === 'memory' ? createKernelTrainer(step, initial, options) : createGraphTrainer(step, initial, options);
+  const all = { ...(step.optimization ? { optimization: step.optimization } : {}), ...options };
+  return update === 'memory' ? createKernelTrainer(step, initial, all) : createGraphTrainer(step, initial, all);
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { zipSync } from 'fflate';
 import { describeFile } from '../describe.js';
 import { readRows } from '../rows.js';
-import { loadImages, openImages } from './images.js';
+import { imageBatches, loadImages, openImages } from './images.js';
 import { decodePicture, encodePng, pictureSize } from './picture.js';
 
 let dir = '';
@@ -109,6 +109,27 @@ describe('an archive of IDX files', () => {
     const size = await pictureSize(png, 'png');
     expect(size).toEqual({ height: 2, width: 3, channels: 1 });
     expect([...(await decodePicture(png, size, 'png'))]).toEqual([10, 20, 30, 40, 50, 60]);
+  });
+
+  it('gives some of them, in the order that is asked for, and a few at a time', async () => {
+    const path = await archive({
+      't-images-idx3-ubyte': idx([5, 1, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+      't-labels-idx1-ubyte': idx([5], [0, 1, 2, 3, 4]),
+    });
+    const some = await loadImages(path, { rows: Int32Array.of(4, 0) });
+    expect([...some.pixels]).toEqual([9, 10, 1, 2]);
+    expect(some.labels).toEqual(['4', '0']);
+    const opened = await openImages(path);
+    const batches: number[][] = [];
+    const size = { height: 1, width: 2, channels: 1 } as const;
+    for await (const pixels of imageBatches(opened, Int32Array.of(3, 1, 0), size, 2)) batches.push([...pixels]);
+    expect(batches).toEqual([
+      [7, 8, 3, 4],
+      [1, 2],
+    ]);
+    const stopped = imageBatches(opened, Int32Array.of(3), size, 2, { name: 'some', signal: AbortSignal.abort() });
+    await expect(stopped.next()).rejects.toMatchObject({ code: 'job_cancelled' });
+    opened.close();
   });
 
   it('names what is missing or cut off', async () => {

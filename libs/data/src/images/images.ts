@@ -209,36 +209,70 @@ export interface ImageTable {
 const AT_ONCE = 8;
 
 /**
- * All pictures of a dataset in one size; what is not given is taken from the first picture.
- * @throws StrataError `invalid_data` naming the file inside the archive, `out_of_memory`, `job_cancelled`
+ * Pixels [count, height, width, channels] of some pictures of an archive, at most `count` of them at a time, in the order of `rows`.
+ * @throws StrataError `invalid_data` naming the file inside the archive, `job_cancelled`
  */
-export async function loadImages(
-  path: string,
-  options: Partial<ImageSize> & { readonly name?: string; readonly signal?: AbortSignal } = {},
-): Promise<ImageTable> {
-  const name = options.name ?? basename(path);
-  const images = await openImages(path, name);
-  try {
-    const first = await images.size(0);
-    const size: ImageSize = {
-      height: options.height ?? first.height,
-      width: options.width ?? first.width,
-      channels: options.channels ?? first.channels,
-    };
-    const length = size.height * size.width * size.channels;
-    const count = images.rows.length;
-    const pixels = allocate(count, length, size, name);
-    for (let from = 0; from < count; from += AT_ONCE) {
+export async function* imageBatches(
+  images: ImageArchive,
+  rows: Int32Array,
+  size: ImageSize,
+  count: number,
+  options: { readonly name?: string; readonly signal?: AbortSignal } = {},
+): AsyncGenerator<Uint8Array> {
+  const length = size.height * size.width * size.channels;
+  for (let start = 0; start < rows.length; start += count) {
+    const batch = rows.subarray(start, start + count);
+    const pixels = new Uint8Array(batch.length * length);
+    for (let from = 0; from < batch.length; from += AT_ONCE) {
       if (options.signal?.aborted)
-        throw new StrataError('job_cancelled', `reading ${name} was cancelled`, { cause: options.signal.reason });
-      const some = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, i) => from + i);
-      const decoded = await Promise.all(some.map((row) => images.pixels(row, size)));
+        throw new StrataError('job_cancelled', `reading ${options.name ?? 'pictures'} was cancelled`, {
+          cause: options.signal.reason,
+        });
+      const decoded = await Promise.all(
+        Array.from(batch.subarray(from, from + AT_ONCE), (r) => images.pixels(r, size)),
+      );
       decoded.forEach((data, i) => pixels.set(data, (from + i) * length));
     }
-    return { pixels, size, labels: images.rows.map((r) => r.label) };
+    yield pixels;
+  }
+}
+
+export interface LoadImagesOptions extends Partial<ImageSize> {
+  readonly name?: string;
+  readonly signal?: AbortSignal;
+  /** Only these pictures, in this order; all by default. */
+  readonly rows?: Int32Array;
+}
+
+/**
+ * Pictures of a dataset in one size; what is not given of it is taken from the first picture.
+ * @throws StrataError `invalid_data` naming the file inside the archive, `out_of_memory`, `job_cancelled`
+ */
+export async function loadImages(path: string, options: LoadImagesOptions = {}): Promise<ImageTable> {
+  const { name = basename(path), ...rest } = options;
+  const images = await openImages(path, name);
+  try {
+    const size = await sizeOf(images, rest);
+    const rows = options.rows ?? Int32Array.from(images.rows.keys());
+    const pixels = allocate(rows.length, size.height * size.width * size.channels, size, name);
+    let at = 0;
+    for await (const some of imageBatches(images, rows, size, AT_ONCE, { ...rest, name })) {
+      pixels.set(some, at);
+      at += some.length;
+    }
+    return { pixels, size, labels: Array.from(rows, (r) => images.rows[r]?.label ?? '') };
   } finally {
     images.close();
   }
+}
+
+async function sizeOf(images: ImageArchive, given: Partial<ImageSize>): Promise<ImageSize> {
+  const first = await images.size(0);
+  return {
+    height: given.height ?? first.height,
+    width: given.width ?? first.width,
+    channels: given.channels ?? first.channels,
+  };
 }
 
 function allocate(count: number, length: number, size: ImageSize, name: string): Uint8Array {

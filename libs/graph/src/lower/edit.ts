@@ -36,11 +36,31 @@ function allAre(data: TensorData['data'], value: unknown): boolean {
   return true;
 }
 
-export function edit(graph: Graph): Editor {
-  const makers = new Map(graph.nodes.flatMap((n) => n.outputs.map((o) => [o, n] as const)));
+/** Who makes and who uses each value of a graph. */
+interface Wiring {
+  readonly makers: ReadonlyMap<string, Node>;
+  readonly users: ReadonlyMap<string, readonly Node[]>;
+  /** Values that must stay: outputs, and what subgraphs use. */
+  readonly fixed: ReadonlySet<string>;
+  readonly taken: ReadonlySet<string>;
+}
+/** Most lowerings change nothing, and the next one finds the same graph. */
+const wirings = new WeakMap<Graph, Wiring>();
+
+function wiringOf(graph: Graph): Wiring {
+  const known = wirings.get(graph);
+  if (known) return known;
+  const makers = new Map<string, Node>();
   const users = new Map<string, Node[]>();
-  for (const n of graph.nodes)
-    for (const i of new Set(n.inputs)) if (i !== '') users.set(i, [...(users.get(i) ?? []), n]);
+  for (const n of graph.nodes) {
+    for (const o of n.outputs) makers.set(o, n);
+    for (const i of n.inputs) {
+      if (i === '') continue;
+      const others = users.get(i);
+      if (!others) users.set(i, [n]);
+      else if (others.at(-1) !== n) others.push(n);
+    }
+  }
   const fixed = new Set([...graph.outputs.map((o) => o.name), ...graph.nodes.flatMap(capturedNames)]);
   const taken = new Set([
     ...makers.keys(),
@@ -48,15 +68,28 @@ export function edit(graph: Graph): Editor {
     ...graph.initializers.keys(),
     ...graph.nodes.map((n) => n.name),
   ]);
+  const wiring = { makers, users, fixed, taken };
+  wirings.set(graph, wiring);
+  return wiring;
+}
+
+export function edit(graph: Graph): Editor {
+  const { makers, users, fixed, taken } = wiringOf(graph);
   const values = inferValues(graph);
+  const mine = new Set<string>();
+  const counts = new Map<string, number>();
   const replacements = new Map<Node, readonly Node[]>();
   const initializers = new Map(graph.initializers);
   const domains = new Map(graph.domains);
   const fresh = (base: string): string => {
-    let name = `lower/${base}`;
-    for (let i = 2; taken.has(name); i++) name = `lower/${base}_${i}`;
-    taken.add(name);
-    return name;
+    for (;;) {
+      const n = (counts.get(base) ?? 0) + 1;
+      counts.set(base, n);
+      const name = n === 1 ? `lower/${base}` : `lower/${base}_${n}`;
+      if (taken.has(name) || mine.has(name)) continue;
+      mine.add(name);
+      return name;
+    }
   };
   const maker = (name: string | undefined, op?: string): Node | undefined => {
     const n = name === undefined ? undefined : makers.get(name);

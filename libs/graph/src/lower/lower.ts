@@ -37,11 +37,18 @@ export const LOWERINGS: readonly Lowering[] = [
   scatterIntoSum,
 ];
 
+/** Graphs that were lowered before: a training's is looked at before its session is made. */
+const known = new WeakMap<Graph, Map<Target, Graph>>();
+
 /**
  * The same computation in the operators that a device has, or runs fastest: the last pass before a session is made. Exported models are not lowered, so that every
  * ONNX tool reads them.
  */
 export function lowerFor(graph: Graph, target: Target): Graph {
-  const lowered = LOWERINGS.filter((l) => l.targets.includes(target)).reduce((g, l) => l.run(g, target), graph);
-  return lowered === graph ? graph : optimizeGraph(lowered);
+  const before = known.get(graph)?.get(target);
+  if (before) return before;
+  const changed = LOWERINGS.filter((l) => l.targets.includes(target)).reduce((g, l) => l.run(g, target), graph);
+  const lowered = changed === graph ? graph : optimizeGraph(changed);
+  known.set(graph, new Map(known.get(graph)).set(target, lowered));
+  return lowered;
 }

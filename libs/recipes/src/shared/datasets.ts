@@ -1,5 +1,6 @@
 import type { ColumnType, DatasetFormat, DatasetHandle, JobContext } from '@strata/contracts';
 import { describeFile, readRows, type Cell, type RowBatch } from '@strata/data';
+import { StrataError } from '@strata/kernel';
 import { turn } from './cancel.js';
 
 /** Rows of an input dataset; ends with `job_cancelled` between batches when the job is cancelled. */
@@ -8,6 +9,16 @@ export async function* rowsOf(ctx: JobContext, data: DatasetHandle): AsyncGenera
     yield batch;
     await turn(ctx.signal);
   }
+}
+
+/** @param field the input that the data came by. @throws StrataError `invalid_input` for data that are no pictures */
+export function mustBePictures(format: DatasetFormat, field: string): void {
+  if (format.format === 'images') return;
+  throw new StrataError(
+    'invalid_input',
+    `the model takes pictures, and the data are of the format ${format.format}. Pictures come as a ZIP archive of class folders or of IDX files (format images).`,
+    { where: { field } },
+  );
 }
 
 /** One column in memory, equal values sharing one string. */

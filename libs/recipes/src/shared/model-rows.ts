@@ -5,7 +5,7 @@ import { columnIndex, openImages, quoteList, type Cell } from '@strata/data';
 import { StrataError } from '@strata/kernel';
 import type { Row } from '@strata/serving';
 import { turn } from './cancel.js';
-import { rowsOf } from './datasets.js';
+import { mustBePictures, rowsOf } from './datasets.js';
 
 /**
  * The column that a text model reads: the one asked for, else one of the name that the model was trained on, else the only column of free text.
@@ -69,12 +69,7 @@ export async function rowSource(model: ModelHandle, data: DatasetHandle, textCol
     const toRow = rowMapper(model, data.format, textColumn);
     return { rows: (cells) => Promise.resolve(cells.map(toRow)), close: () => undefined };
   }
-  if (data.format.format !== 'images')
-    throw new StrataError(
-      'invalid_input',
-      `the model takes pictures, and the data are of the format ${data.format.format}. Pictures come as a ZIP archive of class folders or of IDX files (format images).`,
-      { where: { field: 'inputs.data' } },
-    );
+  mustBePictures(data.format, 'inputs.data');
   const archive = await openImages(data.path);
   return {
     rows: (cells, start) =>

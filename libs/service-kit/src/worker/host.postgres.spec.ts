@@ -85,14 +85,16 @@ describe('a worker with a gateway', () => {
   });
 
   it('pauses a job at a checkpoint; enqueued again it goes on, with the result of an undisturbed run', async () => {
-    const id = await rig.submit('test/count', { steps: 60, save_every: 1000 });
+    const params = { steps: 60, step_ms: 0, save_every: 1000 };
+    // long enough that it is still running when a busy machine gets around to pausing it
+    const id = await rig.submit('test/count', { ...params, step_ms: 100 });
     await until('some steps', () => stepsOf(records, id).length > 5);
     gateway.command(Command_Kind.PAUSE, id);
     const [paused] = await ended(records, id);
     if (paused?.type !== 'paused') throw new Error(JSON.stringify(paused));
     await rig.gone(id);
-    await rig.submit('test/count', { steps: 60, save_every: 1000 }, { id });
-    const whole = await rig.submit('test/count', { steps: 60, save_every: 1000 });
+    await rig.submit('test/count', params, { id });
+    const whole = await rig.submit('test/count', params);
     const [, end] = await ended(records, id, 2);
     const [undisturbed] = await ended(records, whole);
     if (end?.type !== 'succeeded' || undisturbed?.type !== 'succeeded') throw new Error(JSON.stringify([end]));
@@ -147,7 +149,7 @@ describe('a worker whose gateway comes and goes', () => {
     const records = newRecords();
     let gateway = await rig.gateway(records, { port, ackEvery: 11 });
     const host = await rig.host('restarts', port);
-    const id = await rig.submit('test/count', { steps: 300, step_ms: 10, save_every: 1000 });
+    const id = await rig.submit('test/count', { steps: 300, step_ms: 25, save_every: 1000 });
     for (const step of [40, 120]) {
       await until(`step ${step}`, () => stepsOf(records, id).length > step);
       await gateway.stop();
@@ -169,7 +171,8 @@ describe('a worker that is told to stop', () => {
     const records = newRecords();
     const gateway = await rig.gateway(records);
     const first = await rig.host('drained', gateway.port);
-    const id = await rig.submit('test/count', { steps: 80, save_every: 1000 }, { attempts: 1 });
+    const params = { steps: 80, step_ms: 60, save_every: 1000 };
+    const id = await rig.submit('test/count', params, { attempts: 1 });
     await until('some steps', () => stepsOf(records, id).length > 10);
     await first.stop();
     expect(await ended(records, id)).toMatchObject([
@@ -178,7 +181,7 @@ describe('a worker that is told to stop', () => {
     expect(await rig.queue.get(QUEUE, id)).toMatchObject({ state: 'waiting' });
     const second = await rig.host('next', gateway.port);
     const [, end] = await ended(records, id, 2);
-    const whole = await rig.submit('test/count', { steps: 80, save_every: 1000 });
+    const whole = await rig.submit('test/count', { ...params, step_ms: 0 });
     const [undisturbed] = await ended(records, whole);
     if (end?.type !== 'succeeded' || undisturbed?.type !== 'succeeded') throw new Error(JSON.stringify([end]));
     expect(end.result['resumed_at']).toBeGreaterThan(10);

@@ -78,12 +78,15 @@ const outputs = async (id: string, n: number) => {
   return end;
 };
 
-const params = { steps: 150, step_ms: 10, save_every: 10 };
+// long enough that they are still running when a busy machine gets around to killing them
+const params = { steps: 150, step_ms: 30, save_every: 10 };
+/** The result does not depend on the time that a step takes. */
+const hurried = { ...params, step_ms: 0 };
 
 describe('killed by SIGKILL in the middle of a run', () => {
   it('child: the job goes on from its checkpoint and ends with the result of an undisturbed run', async () => {
     await startHost('child-killed');
-    const whole = await rig.submit('test/count', params);
+    const whole = await rig.submit('test/count', hurried);
     const undisturbed = await outputs(whole, 1);
     const id = await rig.submit('test/count', params);
     await until('step 40', () => stepsOf(records, id).includes(40));
@@ -97,7 +100,7 @@ describe('killed by SIGKILL in the middle of a run', () => {
 
   it('worker: its child ends with it, the next worker goes on, and no event is lost or doubled', async () => {
     const first = await startHost('host-killed');
-    const whole = await rig.submit('test/count', params);
+    const whole = await rig.submit('test/count', hurried);
     const undisturbed = await outputs(whole, 1);
     const id = await rig.submit('test/count', params);
     await until('step 40', () => stepsOf(records, id).includes(40));
@@ -127,7 +130,7 @@ describe('killed by SIGKILL in the middle of a run', () => {
 
   it('worker that stood still for longer than its lease: its successor ends the job, and it gives its own run up', async () => {
     const first = await startHost('frozen');
-    const slow = { ...params, steps: 400 };
+    const slow = { ...params, steps: 300 };
     const id = await rig.submit('test/count', slow);
     await until('step 30', () => stepsOf(records, id).includes(30));
     const child = childOf(id);
@@ -140,7 +143,7 @@ describe('killed by SIGKILL in the middle of a run', () => {
     const end = await outputs(id, 1);
     const by = eventsOf(records, id).find((e) => e.body.type === 'succeeded');
     expect(by).toMatchObject({ workerId: second.workerId, attempt: 2 });
-    const whole = await rig.submit('test/count', slow);
+    const whole = await rig.submit('test/count', { ...slow, step_ms: 0 });
     expect(end.outputs).toEqual((await outputs(whole, 1)).outputs);
     // and it is of use again
     const next = await rig.submit('test/light');

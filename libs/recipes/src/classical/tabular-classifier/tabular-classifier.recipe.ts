@@ -1,4 +1,5 @@
 import { defineRecipe } from '@strata/contracts';
+import { CLASSIFIER_OUTPUTS, ROWS, judgedInputs } from '../../shared/recipe-parts.js';
 import { classifierParams } from '../tabular/params.js';
 
 /** Two numbers, a name with a gap and an unknown-to-be: the class depends on all of them. */
@@ -36,27 +37,9 @@ export default defineRecipe({
   params: classifierParams,
   inputs: {
     train: { kind: 'dataset', description: { en: 'Rows to learn from', zh: '训练数据' } },
-    valid: {
-      kind: 'dataset',
-      optional: true,
-      description: {
-        en: 'Rows that decide when to stop; else a part of train',
-        zh: '用于早停的验证数据；缺省时取自训练数据',
-      },
-    },
-    test: {
-      kind: 'dataset',
-      optional: true,
-      description: { en: 'Rows that only the final model is measured on', zh: '仅用于评估最终模型的测试数据' },
-    },
+    ...judgedInputs(ROWS),
   },
-  outputs: {
-    model: { kind: 'model', description: { en: 'The classifier', zh: '分类模型' } },
-    report: {
-      kind: 'report',
-      description: { en: 'Metrics, confusion matrix and course of the training', zh: '指标、混淆矩阵与训练过程' },
-    },
-  },
+  outputs: CLASSIFIER_OUTPUTS,
   resumable: true,
   smoke: {
     params: { target: 'kind', hidden_layer_sizes: [16], max_iter: 8, batch_size: 16, n_bins: 8 },

@@ -1,13 +1,10 @@
 import type { ColumnType, JobContext } from '@strata/contracts';
-import { kFold, textsOf, trainTestSplit, type Table } from '@strata/data';
-import { createSession, float32Of, tensor } from '@strata/runtime';
+import { textsOf, trainTestSplit, type Table } from '@strata/data';
+import { tensor } from '@strata/runtime';
 import {
   accuracy,
   argmaxRows,
   buildTrainStep,
-  classificationMetrics,
-  confusionMatrix,
-  createEvaluator,
   logLoss,
   phases,
   type FitContext,
@@ -15,13 +12,15 @@ import {
 } from '@strata/training';
 import { parameterCount, type Graph, type Parameter } from '@strata/graph';
 import { balancedWeights, classesOf, type Classes } from '../../shared/classes.js';
-import { finite, modelCard, prefixed } from '../../shared/card.js';
-import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
-import { readInput, runRaw } from '../tabular/columns.js';
+import { modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
+import { classifierFigures, courseReport, finalMetrics } from '../../shared/report.js';
+import { classAnswers, saveModel } from '../../shared/save-model.js';
+import { readInput, servedOutput } from '../tabular/columns.js';
+import { crossValidation, heldOutput } from '../tabular/cross-validation.js';
 import { fitTabular } from '../tabular/fit.js';
 import type { ClassifierParams } from '../tabular/params.js';
-import { chooseFeatures, encodeRows, planFeatures } from '../tabular/plan.js';
-import { allRows, optimizerOf, rowsWithTarget, tabularBatches, validationShare } from '../tabular/training.js';
+import { chooseFeatures, planFeatures } from '../tabular/plan.js';
+import { allRows, optimizerOf, rowsWithTarget, validationShare } from '../tabular/training.js';
 import {
   classifierExport,
   classifierLoss,
@@ -58,25 +57,13 @@ export async function run(ctx: JobContext, params: ClassifierParams): Promise<Re
     : undefined;
 
   const steps = await phases(ctx);
-  const folds: number[] = [];
-  if (params.cv >= 2)
-    for (const [k, fold] of kFold(rows.length, { folds: params.cv, seed: ctx.seed, labels: [...all.labels] }).entries())
-      folds.push(
-        await steps.phase(
-          `fold ${k + 1} of ${params.cv}`,
-          async (c) => {
-            const inner = hold(part(all, fold.train), params, ctx.seed + k);
-            const { model, fitted, predict } = await train(c, inner.train, inner.valid, features, classes, params);
-            const held = part(all, fold.test);
-            const evaluator = await createEvaluator(predict, { threads: ctx.threads });
-            const encoded = encodeRows(model.plan, held.table, held.rows);
-            const p = await evaluator.run(fitted.weights, tabularBatches(model.plan, encoded), 'probabilities');
-            await evaluator.release();
-            return accuracy(held.labels, argmaxRows(p, classes.names.length));
-          },
-          { quiet: true },
-        ),
-      );
+  const folds = await crossValidation(ctx, steps, params, rows.length, [...all.labels], async (c, fold, seed) => {
+    const inner = hold(part(all, fold.train), params, seed);
+    const { model, ...made } = await train(c, inner.train, inner.valid, features, classes, params);
+    const held = part(all, fold.test);
+    const p = await heldOutput(ctx, { plan: model.plan, ...made }, held, 'probabilities');
+    return accuracy(held.labels, argmaxRows(p, classes.names.length));
+  });
 
   const parts = given ? { train: all, valid: given } : hold(all, params, ctx.seed);
   const { model, fitted, parameters } = await steps.last('fit', (c) =>
@@ -85,13 +72,13 @@ export async function run(ctx: JobContext, params: ClassifierParams): Promise<Re
 
   const graph = classifierExport(model);
   const bytes = modelBytes(graph, fitted.weights);
-  const measured: Record<string, number> = {};
-  let confusion: number[][] | undefined;
-  const measure = async (prefix: string, data: Labelled): Promise<void> => {
-    const p = await probabilities(ctx, bytes, model, data);
-    Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, classes.names.length)));
-    confusion = confusionMatrix(data.labels, argmaxRows(p, classes.names.length), classes.names.length);
-  };
+  const figures = classifierFigures(classes.names.length);
+  const measure = async (set: string, data: Labelled): Promise<void> =>
+    figures.add(
+      set,
+      data.labels,
+      await servedOutput(ctx, bytes, model.plan, data, 'probabilities', classes.names.length),
+    );
   if (parts.valid) await measure('valid', parts.valid);
   if (ctx.has('test')) {
     const test = await readInput(ctx, 'test', types);
@@ -108,62 +95,41 @@ export async function run(ctx: JobContext, params: ClassifierParams): Promise<Re
   }
   if (folds.length > 0) {
     const mean = folds.reduce((a, b) => a + b, 0) / folds.length;
-    measured['cv_accuracy'] = mean;
-    measured['cv_accuracy_std'] = Math.sqrt(folds.reduce((a, b) => a + (b - mean) ** 2, 0) / folds.length);
+    figures.measured['cv_accuracy'] = mean;
+    figures.measured['cv_accuracy_std'] = Math.sqrt(folds.reduce((a, b) => a + (b - mean) ** 2, 0) / folds.length);
   }
-  const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...measured });
-  ctx.metrics(fitted.steps, metrics);
+  const metrics = finalMetrics(ctx, fitted, figures.measured);
 
   const inputs = tensorSpecs(graph.inputs.filter((i) => !parameters.some((p) => p.name === i.name)));
-  await ctx.output.model('model', await writeModel(ctx.workDir, bytes), {
-    format: 'strata-model/1',
-    task: 'classification',
+  await saveModel(ctx, await writeModel(ctx.workDir, bytes), {
     recipe: 'classical/tabular-classifier',
-    recipe_version: 1,
+    answers: classAnswers(classes.names),
     inputs,
-    outputs: [
-      { name: 'label', datatype: 'BYTES', shape: [-1] },
-      { name: 'probabilities', datatype: 'FP32', shape: [-1, classes.names.length] },
-    ],
-    labels: [...classes.names],
     target,
     preprocess: null,
     metrics,
     params,
-    seed: ctx.seed,
     parameters: parameterCount(parameters),
     opset: graph.opset,
-    ir_version: IR_VERSION,
-    quantization: null,
-    card: modelCard({
+    card: {
       title: { en: `Classifier of ${target}`, zh: `${target} 分类模型` },
       purpose: {
         en: `Tells the class in column \`${target}\` from the other columns of a row.`,
         zh: `根据一行的其他列判断 \`${target}\` 列的类别。`,
       },
-      target,
       rows: parts.train.rows.length,
-      inputs: inputs.map((i) => i.name),
-      classes: classes.names,
-      parameters: parameterCount(parameters),
-      metrics,
-      recipe: 'classical/tabular-classifier',
-      seed: ctx.seed,
-    }),
+    },
   });
   await ctx.output.report('report', {
     metrics,
     classes: classes.names,
-    confusion_matrix: confusion ?? null,
-    confusion_of: ctx.has('test') ? 'test' : parts.valid ? 'valid' : null,
+    ...figures.confusion(),
     cross_validation: folds,
     features: {
       numeric: model.plan.numeric.map((f) => f.name),
       categorical: model.plan.categorical.map((f) => f.name),
     },
-    history: fitted.history,
-    best_epoch: fitted.epoch,
-    stopped_early: fitted.stoppedEarly,
+    ...courseReport(fitted),
   });
   return { ...metrics, epochs: fitted.history.length, best_epoch: fitted.epoch, classes: classes.names.length };
 }
@@ -263,24 +229,4 @@ async function train(
       : {}),
   });
   return { model, fitted, parameters: step.parameters, predict };
-}
-
-/** Probabilities [rows, C] by the exported file itself, from raw columns: what is measured is what is served. */
-async function probabilities(
-  ctx: JobContext,
-  bytes: Uint8Array,
-  model: ClassifierModel,
-  data: Labelled,
-): Promise<Float32Array> {
-  const n = model.classes.length;
-  const all = new Float32Array(data.rows.length * n);
-  const session = await createSession(bytes, { threads: ctx.threads });
-  try {
-    await runRaw(session, model.plan, data.table, data.rows, (out, from) => {
-      all.set(float32Of(out['probabilities'], 'probabilities'), from * n);
-    });
-  } finally {
-    await session.release();
-  }
-  return all;
 }

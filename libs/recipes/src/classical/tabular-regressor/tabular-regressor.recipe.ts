@@ -1,4 +1,5 @@
 import { defineRecipe } from '@strata/contracts';
+import { ROWS, judgedInputs } from '../../shared/recipe-parts.js';
 import { regressorParams } from '../tabular/params.js';
 
 /** A price that rises with size, falls with age and depends on the place; some ages are missing. */
@@ -35,19 +36,7 @@ export default defineRecipe({
   params: regressorParams,
   inputs: {
     train: { kind: 'dataset', description: { en: 'Rows to learn from', zh: '训练数据' } },
-    valid: {
-      kind: 'dataset',
-      optional: true,
-      description: {
-        en: 'Rows that decide when to stop; else a part of train',
-        zh: '用于早停的验证数据；缺省时取自训练数据',
-      },
-    },
-    test: {
-      kind: 'dataset',
-      optional: true,
-      description: { en: 'Rows that only the final model is measured on', zh: '仅用于评估最终模型的测试数据' },
-    },
+    ...judgedInputs(ROWS),
   },
   outputs: {
     model: { kind: 'model', description: { en: 'The regressor', zh: '回归模型' } },

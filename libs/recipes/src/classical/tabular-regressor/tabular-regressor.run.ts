@@ -1,25 +1,19 @@
 import type { ColumnType, JobContext } from '@strata/contracts';
-import { kFold, numbersOf, trainTestSplit, type Table } from '@strata/data';
+import { numbersOf, trainTestSplit, type Table } from '@strata/data';
 import { parameterCount, type Graph, type Parameter } from '@strata/graph';
-import { StrataError } from '@strata/kernel';
-import { createSession, float32Of, tensor } from '@strata/runtime';
-import {
-  buildTrainStep,
-  createEvaluator,
-  phases,
-  r2,
-  regressionMetrics,
-  rmse,
-  type FitContext,
-  type FitResult,
-} from '@strata/training';
-import { finite, modelCard, prefixed } from '../../shared/card.js';
-import { IR_VERSION, modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
-import { readInput, runRaw } from '../tabular/columns.js';
+import { tensor } from '@strata/runtime';
+import { buildTrainStep, phases, r2, regressionMetrics, rmse, type FitContext, type FitResult } from '@strata/training';
+import { prefixed } from '../../shared/card.js';
+import { modelBytes, tensorSpecs, writeModel } from '../../shared/export-model.js';
+import { courseReport, finalMetrics } from '../../shared/report.js';
+import { NUMBER_ANSWERS, saveModel } from '../../shared/save-model.js';
+import { scaleOf } from '../../shared/target-scale.js';
+import { readInput, servedOutput } from '../tabular/columns.js';
+import { crossValidation, heldOutput } from '../tabular/cross-validation.js';
 import { fitTabular } from '../tabular/fit.js';
 import type { RegressorParams } from '../tabular/params.js';
-import { chooseFeatures, encodeRows, planFeatures } from '../tabular/plan.js';
-import { optimizerOf, rowsWithTarget, tabularBatches, validationShare } from '../tabular/training.js';
+import { chooseFeatures, planFeatures } from '../tabular/plan.js';
+import { optimizerOf, rowsWithTarget, validationShare } from '../tabular/training.js';
 import { regressorExport, regressorLoss, regressorPrediction, type RegressorModel } from './tabular-regressor.model.js';
 
 /** Rows of a table that have a target value, and that value. */
@@ -40,25 +34,13 @@ export async function run(ctx: JobContext, params: RegressorParams): Promise<Rec
   const given = ctx.has('valid') ? await read('valid') : undefined;
 
   const steps = await phases(ctx);
-  const folds: { rmse: number; r2: number }[] = [];
-  if (params.cv >= 2)
-    for (const [k, fold] of kFold(all.rows.length, { folds: params.cv, seed: ctx.seed }).entries())
-      folds.push(
-        await steps.phase(
-          `fold ${k + 1} of ${params.cv}`,
-          async (c) => {
-            const inner = hold(part(all, fold.train), params, ctx.seed + k);
-            const { model, fitted, predict } = await train(c, inner.train, inner.valid, features, params);
-            const held = part(all, fold.test);
-            const evaluator = await createEvaluator(predict, { threads: ctx.threads });
-            const encoded = encodeRows(model.plan, held.table, held.rows);
-            const y = await evaluator.run(fitted.weights, tabularBatches(model.plan, encoded), 'prediction');
-            await evaluator.release();
-            return { rmse: rmse(held.values, y), r2: r2(held.values, y) };
-          },
-          { quiet: true },
-        ),
-      );
+  const folds = await crossValidation(ctx, steps, params, all.rows.length, undefined, async (c, fold, seed) => {
+    const inner = hold(part(all, fold.train), params, seed);
+    const { model, ...made } = await train(c, inner.train, inner.valid, features, params);
+    const held = part(all, fold.test);
+    const y = await heldOutput(ctx, { plan: model.plan, ...made }, held, 'prediction');
+    return { rmse: rmse(held.values, y), r2: r2(held.values, y) };
+  });
 
   const parts = given ? { train: all, valid: given } : hold(all, params, ctx.seed);
   const { model, fitted, parameters } = await steps.last('fit', (c) =>
@@ -71,7 +53,10 @@ export async function run(ctx: JobContext, params: RegressorParams): Promise<Rec
   const measure = async (prefix: string, data: Measured): Promise<void> => {
     Object.assign(
       figures,
-      prefixed(prefix, regressionMetrics(data.values, await predictions(ctx, bytes, model, data))),
+      prefixed(
+        prefix,
+        regressionMetrics(data.values, await servedOutput(ctx, bytes, model.plan, data, 'prediction', 1)),
+      ),
     );
   };
   if (parts.valid) await measure('valid', parts.valid);
@@ -79,41 +64,27 @@ export async function run(ctx: JobContext, params: RegressorParams): Promise<Rec
   if (folds.length > 0)
     for (const name of ['rmse', 'r2'] as const)
       figures[`cv_${name}`] = folds.reduce((sum, f) => sum + f[name], 0) / folds.length;
-  const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...figures });
-  ctx.metrics(fitted.steps, metrics);
+  const metrics = finalMetrics(ctx, fitted, figures);
 
   const inputs = tensorSpecs(graph.inputs.filter((i) => !parameters.some((p) => p.name === i.name)));
-  await ctx.output.model('model', await writeModel(ctx.workDir, bytes), {
-    format: 'strata-model/1',
-    task: 'regression',
+  await saveModel(ctx, await writeModel(ctx.workDir, bytes), {
     recipe: 'classical/tabular-regressor',
-    recipe_version: 1,
+    answers: NUMBER_ANSWERS,
     inputs,
-    outputs: [{ name: 'prediction', datatype: 'FP32', shape: [-1] }],
-    labels: null,
     target,
     preprocess: null,
     metrics,
     params,
-    seed: ctx.seed,
     parameters: parameterCount(parameters),
     opset: graph.opset,
-    ir_version: IR_VERSION,
-    quantization: null,
-    card: modelCard({
+    card: {
       title: { en: `Regressor of ${target}`, zh: `${target} 回归模型` },
       purpose: {
         en: `Predicts the number in column \`${target}\` from the other columns of a row.`,
         zh: `根据一行的其他列预测 \`${target}\` 列的数值。`,
       },
-      target,
       rows: parts.train.rows.length,
-      inputs: inputs.map((i) => i.name),
-      parameters: parameterCount(parameters),
-      metrics,
-      recipe: 'classical/tabular-regressor',
-      seed: ctx.seed,
-    }),
+    },
   });
   await ctx.output.report('report', {
     metrics,
@@ -123,9 +94,7 @@ export async function run(ctx: JobContext, params: RegressorParams): Promise<Rec
       numeric: model.plan.numeric.map((f) => f.name),
       categorical: model.plan.categorical.map((f) => f.name),
     },
-    history: fitted.history,
-    best_epoch: fitted.epoch,
-    stopped_early: fitted.stoppedEarly,
+    ...courseReport(fitted),
   });
   return { ...metrics, epochs: fitted.history.length, best_epoch: fitted.epoch };
 }
@@ -155,17 +124,6 @@ function hold(data: Measured, params: RegressorParams, seed: number): { train: M
   if (share === 0) return { train: data, valid: undefined };
   const split = trainTestSplit(data.rows.length, { testFraction: share, seed });
   return { train: part(data, split.train), valid: part(data, split.test) };
-}
-
-/** Mean and standard deviation of the target. @throws StrataError `empty_data` when it never varies */
-function scaleOf(values: Float64Array, target: string): { mean: number; scale: number } {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const scale = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
-  if (scale === 0)
-    throw new StrataError('empty_data', `the target "${target}" is ${mean} in every row: there is nothing to learn.`, {
-      where: { column: target },
-    });
-  return { mean, scale };
 }
 
 interface Trained {
@@ -221,23 +179,4 @@ async function train(
       : {}),
   });
   return { model, fitted, parameters: step.parameters, predict };
-}
-
-/** Predictions by the exported file itself, from raw columns: what is measured is what is served. */
-async function predictions(
-  ctx: JobContext,
-  bytes: Uint8Array,
-  model: RegressorModel,
-  data: Measured,
-): Promise<Float32Array> {
-  const all = new Float32Array(data.rows.length);
-  const session = await createSession(bytes, { threads: ctx.threads });
-  try {
-    await runRaw(session, model.plan, data.table, data.rows, (out, from) => {
-      all.set(float32Of(out['prediction'], 'prediction'), from);
-    });
-  } finally {
-    await session.release();
-  }
-  return all;
 }

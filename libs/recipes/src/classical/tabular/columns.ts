@@ -1,6 +1,6 @@
 import type { ColumnType, JobContext } from '@strata/contracts';
 import { loadColumns, numbersOf, textsOf, type Table } from '@strata/data';
-import { tensor, type Session, type Tensor } from '@strata/runtime';
+import { createSession, float32Of, tensor, type Tensor } from '@strata/runtime';
 import type { TabularPlan } from './plan.js';
 
 /** The columns of an input dataset, read as the training data were. @throws StrataError `unknown_column`, `invalid_data` */
@@ -35,14 +35,24 @@ export function rawFeeds(plan: TabularPlan, table: Table, rows: Int32Array): Rec
 
 const ROWS = 4096;
 
-/** Runs the exported model over rows of a table; `take` gets the outputs of each batch and the position of its first row. */
-export async function runRaw(
-  session: Session,
+/** An output [rows, width] of the exported file itself for raw rows of a table: what is measured is what is served. */
+export async function servedOutput(
+  ctx: JobContext,
+  bytes: Uint8Array,
   plan: TabularPlan,
-  table: Table,
-  rows: Int32Array,
-  take: (outputs: Record<string, Tensor>, from: number) => void,
-): Promise<void> {
-  for (let from = 0; from < rows.length; from += ROWS)
-    take(await session.run(rawFeeds(plan, table, rows.subarray(from, from + ROWS))), from);
+  { table, rows }: { readonly table: Table; readonly rows: Int32Array },
+  output: string,
+  width: number,
+): Promise<Float32Array> {
+  const all = new Float32Array(rows.length * width);
+  const session = await createSession(bytes, { threads: ctx.threads });
+  try {
+    for (let from = 0; from < rows.length; from += ROWS) {
+      const made = await session.run(rawFeeds(plan, table, rows.subarray(from, from + ROWS)), [output]);
+      all.set(float32Of(made[output], output), from * width);
+    }
+  } finally {
+    await session.release();
+  }
+  return all;
 }

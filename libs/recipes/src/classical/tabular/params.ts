@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { classWeight, earlyStopping, tolerance, validationFraction } from '../../shared/training-params.js';
 
 /** Parameters that the tabular recipes share, under scikit-learn's names (MLPClassifier, MLPRegressor) where it has them. */
 const networkParams = {
@@ -59,19 +60,8 @@ const networkParams = {
     .nullable()
     .default(null)
     .describe('Gradients of a larger norm are scaled down to it; null: never'),
-  validation_fraction: z
-    .number()
-    .min(0)
-    .max(0.9)
-    .nullable()
-    .default(null)
-    .describe(
-      'Share of the training rows kept for validation when no validation set is given; 0: none; null: 0.1, or none under 500 rows',
-    ),
-  early_stopping: z
-    .boolean()
-    .default(true)
-    .describe('Stop when the validation loss no longer falls, and keep the best weights'),
+  validation_fraction: validationFraction('rows', 500),
+  early_stopping: earlyStopping,
   n_iter_no_change: z
     .number()
     .int()
@@ -81,7 +71,7 @@ const networkParams = {
     .describe(
       'Epochs without a better validation loss that stop it; null: 10, or more where those are under 500 steps',
     ),
-  tol: z.number().min(0).default(1e-4).describe('A validation loss counts as better when it falls by more than this'),
+  tol: tolerance,
   n_bins: z
     .number()
     .int()
@@ -111,11 +101,7 @@ export type NetworkParams = z.output<z.ZodObject<typeof networkParams>>;
 
 export const classifierParams = z.strictObject({
   ...networkParams,
-  class_weight: z
-    .enum(['balanced'])
-    .nullable()
-    .default(null)
-    .describe('balanced: rare classes count as much as frequent ones; null: every row counts the same'),
+  class_weight: classWeight('row'),
 });
 export type ClassifierParams = z.output<typeof classifierParams>;
 

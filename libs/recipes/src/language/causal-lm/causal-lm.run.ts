@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext } from '@strata/contracts';
 import type { Tokenizer } from '@strata/data';
@@ -8,10 +7,11 @@ import type { TransformerConfig } from '@strata/nn';
 import { createSession, float32Of, tensor } from '@strata/runtime';
 import { buildTrainStep, createEvaluator, fit, gatherIds, type Batches } from '@strata/training';
 import { turn } from '../../shared/cancel.js';
-import { finite, modelCard } from '../../shared/card.js';
-import { exportModel, IR_VERSION, tensorSpecs } from '../../shared/export-model.js';
+import { finite } from '../../shared/card.js';
+import { exportModel, tensorSpecs } from '../../shared/export-model.js';
 import { readCorpus, requireTokens, type Tokens } from '../transformer/corpus.js';
-import { configOf, optimizerOf, scheduleOf } from '../transformer/training.js';
+import { saveLanguageModel } from '../transformer/save.js';
+import { configOf, evenly, optimizerOf, scheduleOf } from '../transformer/training.js';
 import { causalCosts, causalExport, causalLoss } from './causal-lm.model.js';
 import type { CausalLmParams } from './causal-lm.recipe.js';
 
@@ -37,7 +37,7 @@ export async function run(ctx: JobContext, params: CausalLmParams): Promise<Reco
   const places = train.ids.length - length;
   const data = sequences(train, length, 1, places - (places % batch));
   const held = sequences(valid, length, length, Math.floor((valid.ids.length - 1) / length));
-  const some = every(held, params.eval_windows);
+  const some = evenly(held, params.eval_windows);
   const evaluator =
     held.rows > 0
       ? await createEvaluator(causalCosts(config), { threads: ctx.threads, device: ctx.device.kind })
@@ -75,26 +75,16 @@ export async function run(ctx: JobContext, params: CausalLmParams): Promise<Reco
 
     const graph = causalExport(config);
     const dir = await exportModel(ctx.workDir, graph, fitted.weights);
-    await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer.json));
     const parameters = parameterCount(step.parameters);
-    await ctx.output.model('model', dir, {
-      format: 'strata-model/1',
-      task: 'causal-lm',
+    await saveLanguageModel(ctx, dir, tokenizer, {
       recipe: 'language/causal-lm',
-      recipe_version: 1,
+      answers: { task: 'causal-lm', outputs: tensorSpecs(graph.outputs), labels: null },
       inputs: tensorSpecs(graph.inputs.filter((i) => i.name === 'input_ids')),
-      outputs: tensorSpecs(graph.outputs),
-      labels: null,
-      target: null,
-      preprocess: null,
       metrics,
       params,
-      seed: ctx.seed,
       parameters,
       opset: graph.opset,
-      ir_version: IR_VERSION,
-      quantization: null,
-      card: modelCard({
+      card: {
         title: { en: 'Causal language model', zh: '因果语言模型' },
         purpose: {
           en: `Gives the probabilities of the next token after up to ${length} tokens. Ids are those of \`tokenizer.json\`.`,
@@ -103,11 +93,7 @@ export async function run(ctx: JobContext, params: CausalLmParams): Promise<Reco
         target: 'next token',
         rows: train.ids.length,
         inputs: ['input_ids'],
-        parameters,
-        metrics,
-        recipe: 'language/causal-lm',
-        seed: ctx.seed,
-      }),
+      },
     });
     const text = await sample(ctx, join(dir, 'model.onnx'), config, tokenizer, train, params);
     await ctx.output.report('report', {
@@ -133,12 +119,6 @@ function sequences(tokens: Tokens, length: number, stride: number, rows: number)
     return gatherIds(ids, length, Int32Array.from(at.keys()));
   };
   return { rows: Math.max(0, rows), feeds: (at) => ({ input_ids: gather(at, 0), labels: gather(at, 1) }) };
-}
-
-/** At most `most` rows, evenly spread. */
-function every(data: Batches, most: number): Batches {
-  const rows = Math.min(data.rows, most);
-  return { rows, feeds: (at) => data.feeds(at.map((r) => Math.floor((r * data.rows) / rows))) };
 }
 
 /** Text written by the exported model after the first line of the training text. */

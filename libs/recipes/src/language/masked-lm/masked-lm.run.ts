@@ -1,14 +1,13 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { JobContext } from '@strata/contracts';
 import type { Tokenizer } from '@strata/data';
 import { parameterCount } from '@strata/graph';
 import { StrataError, type Rng } from '@strata/kernel';
 import { buildTrainStep, createEvaluator, fit, gatherIds, type Batches } from '@strata/training';
-import { finite, modelCard } from '../../shared/card.js';
-import { exportModel, IR_VERSION, tensorSpecs } from '../../shared/export-model.js';
+import { finite } from '../../shared/card.js';
+import { exportModel, tensorSpecs } from '../../shared/export-model.js';
 import { readCorpus, requireTokens, type Tokens } from '../transformer/corpus.js';
-import { configOf, optimizerOf, scheduleOf } from '../transformer/training.js';
+import { saveLanguageModel } from '../transformer/save.js';
+import { configOf, evenly, optimizerOf, scheduleOf } from '../transformer/training.js';
 import { maskedExport, maskedLoss, maskedScores } from './masked-lm.model.js';
 import type { MaskedLmParams } from './masked-lm.recipe.js';
 import { maskTokens, type MaskingOptions } from './masking.js';
@@ -33,7 +32,7 @@ export async function run(ctx: JobContext, params: MaskedLmParams): Promise<Reco
   const data = sequences(train, rows - (rows % batch), params, masking, maskStreams(draw, params.masking));
   // validation hides the same places each time
   const held = sequences(valid, sequencesOf(valid), params, masking, (row) => draw.fork('valid').fork(`${row}`));
-  const some = every(held, params.eval_windows);
+  const some = evenly(held, params.eval_windows);
   const evaluator =
     held.rows > 0
       ? await createEvaluator(maskedScores(config, masking.count), { threads: ctx.threads, device: ctx.device.kind })
@@ -63,26 +62,16 @@ export async function run(ctx: JobContext, params: MaskedLmParams): Promise<Reco
 
     const graph = maskedExport(config);
     const dir = await exportModel(ctx.workDir, graph, fitted.weights);
-    await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer.json));
     const parameters = parameterCount(step.parameters);
-    await ctx.output.model('model', dir, {
-      format: 'strata-model/1',
-      task: 'masked-lm',
+    await saveLanguageModel(ctx, dir, tokenizer, {
       recipe: 'language/masked-lm',
-      recipe_version: 1,
+      answers: { task: 'masked-lm', outputs: tensorSpecs(graph.outputs), labels: null },
       inputs: tensorSpecs(graph.inputs.filter((i) => i.dtype === 'int64')),
-      outputs: tensorSpecs(graph.outputs),
-      labels: null,
-      target: null,
-      preprocess: null,
       metrics,
       params,
-      seed: ctx.seed,
       parameters,
       opset: graph.opset,
-      ir_version: IR_VERSION,
-      quantization: null,
-      card: modelCard({
+      card: {
         title: { en: 'Masked language model', zh: '掩码语言模型' },
         purpose: {
           en: `Gives the probabilities of the tokens at up to ${length} places, seen from both sides. Ids are those of \`tokenizer.json\`.`,
@@ -91,11 +80,7 @@ export async function run(ctx: JobContext, params: MaskedLmParams): Promise<Reco
         target: 'hidden tokens',
         rows: train.ids.length,
         inputs: ['input_ids', 'attention_mask'],
-        parameters,
-        metrics,
-        recipe: 'language/masked-lm',
-        seed: ctx.seed,
-      }),
+      },
     });
     await ctx.output.report('report', {
       metrics,
@@ -165,12 +150,6 @@ export function sequences(
       };
     },
   };
-}
-
-/** At most `most` rows, evenly spread. */
-function every(data: Batches, most: number): Batches {
-  const rows = Math.min(data.rows, most);
-  return { rows, feeds: (at) => data.feeds(at.map((r) => Math.floor((r * data.rows) / rows))) };
 }
 
 /** Means over the rows of `scores` [N, 2]. */

@@ -1,4 +1,12 @@
 import { z } from 'zod';
+import {
+  classWeight,
+  earlyStopping,
+  labelSmoothing,
+  patience,
+  tolerance,
+  validationFraction,
+} from '../../shared/training-params.js';
 
 const range = (what: string) =>
   z
@@ -48,26 +56,11 @@ export const textClassifierParams = z.strictObject({
     .default(null)
     .describe('Passes over the data at most; null: as many as make about 600 steps, from 8 to 40'),
   batch_size: z.number().int().min(1).max(8192).default(32).describe('Texts of a step'),
-  label_smoothing: z.number().min(0).lt(1).default(0).describe('Share of a target that is spread over all classes'),
-  class_weight: z
-    .enum(['balanced'])
-    .nullable()
-    .default(null)
-    .describe('balanced: rare classes count as much as frequent ones; null: every text counts the same'),
-  validation_fraction: z
-    .number()
-    .min(0)
-    .max(0.9)
-    .nullable()
-    .default(null)
-    .describe(
-      'Share of the training texts kept for validation when no validation set is given; 0: none; null: 0.1, or none under 1000 texts',
-    ),
-  early_stopping: z
-    .boolean()
-    .default(true)
-    .describe('Stop when the validation loss no longer falls, and keep the best weights'),
-  n_iter_no_change: z.number().int().min(1).default(5).describe('Epochs without a better validation loss that stop it'),
-  tol: z.number().min(0).default(1e-4).describe('A validation loss counts as better when it falls by more than this'),
+  label_smoothing: labelSmoothing(0),
+  class_weight: classWeight('text'),
+  validation_fraction: validationFraction('texts', 1000),
+  early_stopping: earlyStopping,
+  n_iter_no_change: patience,
+  tol: tolerance,
 });
 export type TextClassifierParams = z.output<typeof textClassifierParams>;

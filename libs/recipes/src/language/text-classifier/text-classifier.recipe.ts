@@ -1,4 +1,5 @@
 import { defineRecipe } from '@strata/contracts';
+import { CLASSIFIER_OUTPUTS, judgedInputs } from '../../shared/recipe-parts.js';
 import { textClassifierParams } from './params.js';
 
 const SENTENCES: readonly (readonly [string, string])[] = [
@@ -33,27 +34,9 @@ export default defineRecipe({
   params: textClassifierParams,
   inputs: {
     train: { kind: 'dataset', description: { en: 'Texts with their classes', zh: '带类别的训练文本' } },
-    valid: {
-      kind: 'dataset',
-      optional: true,
-      description: {
-        en: 'Texts that decide when to stop; else a part of train',
-        zh: '用于早停的验证文本；缺省时取自训练数据',
-      },
-    },
-    test: {
-      kind: 'dataset',
-      optional: true,
-      description: { en: 'Texts that only the final model is measured on', zh: '仅用于评估最终模型的测试文本' },
-    },
+    ...judgedInputs({ en: 'Texts', zh: '文本' }),
   },
-  outputs: {
-    model: { kind: 'model', description: { en: 'The classifier', zh: '分类模型' } },
-    report: {
-      kind: 'report',
-      description: { en: 'Metrics, confusion matrix and course of the training', zh: '指标、混淆矩阵与训练过程' },
-    },
-  },
+  outputs: CLASSIFIER_OUTPUTS,
   resumable: true,
   smoke: {
     params: { buckets: 512, embedding_dim: 8, epochs: 4, batch_size: 16 },

@@ -5,10 +5,7 @@ import { StrataError } from '@strata/kernel';
 import { tensor } from '@strata/runtime';
 import {
   adamw,
-  argmaxRows,
   buildTrainStep,
-  classificationMetrics,
-  confusionMatrix,
   createEvaluator,
   fit,
   phases,
@@ -18,11 +15,12 @@ import {
   type FitResult,
   type TrainStep,
 } from '@strata/training';
-import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf } from '../../shared/classes.js';
-import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
+import { modelBytes, writeModel } from '../../shared/export-model.js';
 import { vocabularyOf } from '../../shared/ngram-bag.js';
+import { classifierFigures, courseReport, finalMetrics } from '../../shared/report.js';
+import { classAnswers, saveModel } from '../../shared/save-model.js';
 import type { TextClassifierParams } from './params.js';
 import { textExport, textLoss, type TextModel } from './text-classifier.model.js';
 
@@ -82,63 +80,38 @@ export async function run(ctx: JobContext, params: TextClassifierParams): Promis
 
   const graph = textExport(model);
   const bytes = modelBytes(graph, fitted.weights);
-  const measured: Record<string, number> = {};
-  let confusion: number[][] | undefined;
-  const measure = async (prefix: string, data: Labelled): Promise<void> => {
-    const p = await servedProbabilities(ctx, bytes, batchesOf(data, false), classes.names.length);
-    Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, classes.names.length)));
-    confusion = confusionMatrix(data.labels, argmaxRows(p, classes.names.length), classes.names.length);
-  };
+  const figures = classifierFigures(classes.names.length);
+  const measure = async (set: string, data: Labelled): Promise<void> =>
+    figures.add(set, data.labels, await servedProbabilities(ctx, bytes, batchesOf(data, false), classes.names.length));
   if (parts.valid) await measure('valid', parts.valid);
   if (ctx.has('test')) await measure('test', await other('test'));
-  const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...measured });
-  ctx.metrics(fitted.steps, metrics);
+  const metrics = finalMetrics(ctx, fitted, figures.measured);
 
   const parameters = parameterCount(step.parameters);
-  await ctx.output.model('model', await writeModel(ctx.workDir, bytes), {
-    format: 'strata-model/1',
-    task: 'classification',
+  await saveModel(ctx, await writeModel(ctx.workDir, bytes), {
     recipe: 'language/text-classifier',
-    recipe_version: 1,
+    answers: classAnswers(classes.names),
     inputs: [{ name: params.text_column, datatype: 'BYTES', shape: [-1] }],
-    outputs: [
-      { name: 'label', datatype: 'BYTES', shape: [-1] },
-      { name: 'probabilities', datatype: 'FP32', shape: [-1, classes.names.length] },
-    ],
-    labels: [...classes.names],
     target: params.target,
     preprocess: spec,
     metrics,
     params,
-    seed: ctx.seed,
     parameters,
     opset: graph.opset,
-    ir_version: IR_VERSION,
-    quantization: null,
-    card: modelCard({
+    card: {
       title: { en: `Text classifier of ${params.target}`, zh: `${params.target} 文本分类模型` },
       purpose: {
         en: `Tells the class in column \`${params.target}\` from the text in column \`${params.text_column}\`.`,
         zh: `根据 \`${params.text_column}\` 列的文本判断 \`${params.target}\` 列的类别。`,
       },
-      target: params.target,
       rows: parts.train.ids.length,
-      inputs: [params.text_column],
-      classes: classes.names,
-      parameters,
-      metrics,
-      recipe: 'language/text-classifier',
-      seed: ctx.seed,
-    }),
+    },
   });
   await ctx.output.report('report', {
     metrics,
     classes: classes.names,
-    confusion_matrix: confusion ?? null,
-    confusion_of: ctx.has('test') ? 'test' : parts.valid ? 'valid' : null,
-    history: fitted.history,
-    best_epoch: fitted.epoch,
-    stopped_early: fitted.stoppedEarly,
+    ...figures.confusion(),
+    ...courseReport(fitted),
   });
   return { ...metrics, epochs: fitted.history.length, best_epoch: fitted.epoch, classes: classes.names.length };
 }

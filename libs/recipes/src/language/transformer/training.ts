@@ -1,6 +1,6 @@
 import { StrataError } from '@strata/kernel';
 import type { TransformerConfig } from '@strata/nn';
-import { adam, adamw, lion, muon, schedule, sgd, type Optimizer, type Schedule } from '@strata/training';
+import { adam, adamw, lion, muon, schedule, sgd, type Batches, type Optimizer, type Schedule } from '@strata/training';
 
 export interface TrainingParams {
   readonly max_steps: number;
@@ -89,4 +89,10 @@ export function configOf(p: ModelParams, vocabSize: number): TransformerConfig {
     tie_word_embeddings: p.tie_word_embeddings,
     dropout: p.dropout,
   };
+}
+
+/** At most `most` rows, evenly spread. */
+export function evenly(data: Batches, most: number): Batches {
+  const rows = Math.min(data.rows, most);
+  return { rows, feeds: (at) => data.feeds(at.map((r) => Math.floor((r * data.rows) / rows))) };
 }

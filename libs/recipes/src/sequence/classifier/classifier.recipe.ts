@@ -15,7 +15,7 @@ const smokeRows = (): string =>
 
 export default defineRecipe({
   name: 'sequence/classifier',
-  version: 1,
+  version: 2,
   queue: 'train',
   title: { en: 'Recurrent text classifier', zh: '循环网络文本分类器' },
   summary: {

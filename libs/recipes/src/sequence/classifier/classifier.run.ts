@@ -8,7 +8,6 @@ import { tensor } from '@strata/runtime';
 import {
   adamw,
   argmaxRows,
-  buildTrainStep,
   classificationMetrics,
   confusionMatrix,
   createEvaluator,
@@ -18,13 +17,14 @@ import {
   type Batches,
   type FitContext,
   type FitResult,
-  type TrainStep,
+  type LengthBuckets,
 } from '@strata/training';
 import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf } from '../../shared/classes.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
-import { idsOf, longest, PAD, tokenFeeds, UNKNOWN } from '../shared/tokens.js';
+import { idsOf, PAD, tokenFeeds, UNKNOWN } from '../shared/tokens.js';
+import { unrolledStep, type UnrolledStep } from '../shared/unrolled.js';
 import { sequenceExport, sequenceLoss, type SequenceModel } from './classifier.model.js';
 import type { SequenceClassifierParams } from './params.js';
 
@@ -98,13 +98,11 @@ export async function run(ctx: JobContext, params: SequenceClassifierParams): Pr
     labelSmoothing: params.label_smoothing,
     classWeights: params.class_weight === 'balanced' ? balancedWeights(train.labels, classes.names.length) : undefined,
   };
-  // the trained form is unrolled: no longer than the longest text needs
-  const steps = longest(train.ids);
-  const step = buildTrainStep((b) => sequenceLoss(b, model, steps), {
+  const unrolled = unrolledStep(train.ids, (b, steps) => sequenceLoss(b, model, steps), params, {
     optimizer: adamw({ weightDecay: params.weight_decay }),
     clipNorm: params.max_grad_norm,
   });
-  const fitted = await (await phases(ctx)).last('fit', (c) => learn(c, step, model, steps, { train, valid }, params));
+  const fitted = await (await phases(ctx)).last('fit', (c) => learn(c, unrolled, model, { train, valid }, params));
 
   const graph = sequenceExport(model);
   const bytes = modelBytes(graph, fitted.weights);
@@ -127,7 +125,7 @@ export async function run(ctx: JobContext, params: SequenceClassifierParams): Pr
       tokenizer,
       metrics,
       rows: train.ids.length,
-      parameters: parameterCount(step.parameters),
+      parameters: parameterCount(unrolled.step.parameters),
       opset: graph.opset,
     },
     params,
@@ -138,7 +136,7 @@ export async function run(ctx: JobContext, params: SequenceClassifierParams): Pr
     confusion_matrix: confusion ?? null,
     confusion_of: ctx.has('test') ? 'test' : valid ? 'valid' : null,
     vocabulary: tokenizer.vocabSize,
-    steps,
+    unrolled: unrolled.buckets.limits,
     history: fitted.history,
     best_epoch: fitted.epoch,
     stopped_early: fitted.stoppedEarly,
@@ -175,11 +173,11 @@ function hold(
   return { train: at(split.train), valid: at(split.test) };
 }
 
-/** Feeds padded to `steps` tokens, or to the longest of a batch; with `targets` the classes too. */
-const batchesOf = (data: Labelled, targets: boolean, steps?: number): Batches => ({
+/** Feeds padded to what the buckets say, or to the longest of a batch; with `targets` the classes too. */
+const batchesOf = (data: Labelled, targets: boolean, buckets?: LengthBuckets): Batches => ({
   rows: data.ids.length,
   feeds: (rows) => ({
-    ...tokenFeeds(data.ids, rows, steps),
+    ...tokenFeeds(data.ids, rows, buckets?.of(rows)),
     ...(targets
       ? {
           target: tensor.int64(
@@ -193,9 +191,8 @@ const batchesOf = (data: Labelled, targets: boolean, steps?: number): Batches =>
 
 async function learn(
   ctx: FitContext,
-  step: TrainStep,
+  { step, buckets }: UnrolledStep,
   model: SequenceModel,
-  steps: number,
   { train, valid }: { train: Labelled; valid: Labelled | undefined },
   p: SequenceClassifierParams,
 ): Promise<FitResult> {
@@ -206,9 +203,10 @@ async function learn(
     return await fit({
       ctx,
       step,
-      data: batchesOf(train, true, steps),
+      data: batchesOf(train, true, buckets),
       epochs: p.epochs,
       batchSize: p.batch_size,
+      order: { lengths: buckets.padded, pool: Infinity },
       schedule: schedule({ kind: p.lr_scheduler, learningRate: p.learning_rate }),
       ...(valid && evaluator
         ? {
@@ -249,7 +247,7 @@ async function save(ctx: JobContext, made: Made, params: SequenceClassifierParam
     format: 'strata-model/1',
     task: 'classification',
     recipe: 'sequence/classifier',
-    recipe_version: 1,
+    recipe_version: 2,
     inputs: [{ name: params.text_column, datatype: 'BYTES', shape: [-1] }],
     outputs: [
       { name: 'label', datatype: 'BYTES', shape: [-1] },

@@ -9,7 +9,7 @@ export const UNKNOWN = '[UNK]';
 export const idsOf = (tokenizer: Tokenizer, texts: readonly (string | null)[], most: number): Int32Array[] =>
   texts.map((t) => tokenizer.encode(t ?? '', { addSpecialTokens: false }).ids.subarray(0, most));
 
-export const longest = (rows: readonly Int32Array[]): number => rows.reduce((n, r) => Math.max(n, r.length), 1);
+const longest = (rows: readonly Int32Array[]): number => rows.reduce((n, r) => Math.max(n, r.length), 1);
 
 /** Ids and mask of these rows, padded with 0 to `steps` columns, or to the longest of them. */
 export function tokenFeeds(all: readonly Int32Array[], rows: Int32Array, steps?: number): Record<string, Tensor> {

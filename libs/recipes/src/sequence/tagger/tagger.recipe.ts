@@ -22,7 +22,7 @@ const tagPlain = (words: string): string =>
 
 export default defineRecipe({
   name: 'sequence/tagger',
-  version: 1,
+  version: 2,
   queue: 'train',
   title: { en: 'Recurrent tagger', zh: '循环网络序列标注器' },
   summary: {

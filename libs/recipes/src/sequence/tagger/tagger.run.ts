@@ -7,7 +7,6 @@ import { StrataError } from '@strata/kernel';
 import { createSession, tensor, type Tensor } from '@strata/runtime';
 import {
   adamw,
-  buildTrainStep,
   createEvaluator,
   entityScores,
   fit,
@@ -17,11 +16,12 @@ import {
   type Batches,
   type FitContext,
   type FitResult,
-  type TrainStep,
+  type LengthBuckets,
 } from '@strata/training';
 import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
-import { longest, PAD, tokenFeeds, UNKNOWN } from '../shared/tokens.js';
+import { PAD, tokenFeeds, UNKNOWN } from '../shared/tokens.js';
+import { unrolledStep, type UnrolledStep } from '../shared/unrolled.js';
 import type { SequenceTaggerParams } from './params.js';
 import { encodeSentence, readSentences, textOf, type Encoded, type Sentence } from './sentences.js';
 import { NO_TAG, taggerExport, taggerLoss, taggerScorer, type TaggerModel } from './tagger.model.js';
@@ -48,7 +48,6 @@ export async function run(ctx: JobContext, params: SequenceTaggerParams): Promis
     sentences.map((s) => encodeSentence(tokenizer, s, params.max_length));
   const rows = encode(train);
   const valid = ctx.has('valid') ? encode(await readSentences(ctx, 'valid', params)) : held && encode(held);
-  const steps = longest(rows.map((r) => r.ids));
   const model: TaggerModel = {
     tags,
     vocabulary: tokenizer.vocabSize,
@@ -60,14 +59,13 @@ export async function run(ctx: JobContext, params: SequenceTaggerParams): Promis
     dropout: params.dropout,
     labelSmoothing: params.label_smoothing,
   };
-  const step = buildTrainStep((b) => taggerLoss(b, model, steps), {
+  const ids = rows.map((r) => r.ids);
+  const unrolled = unrolledStep(ids, (b, steps) => taggerLoss(b, model, steps), params, {
     optimizer: adamw({ weightDecay: params.weight_decay }),
     clipNorm: params.max_grad_norm,
   });
   const scores = scorerOf(tags, rows);
-  const fitted = await (
-    await phases(ctx)
-  ).last('fit', (c) => learn(c, step, model, steps, rows, valid, scores, params));
+  const fitted = await (await phases(ctx)).last('fit', (c) => learn(c, unrolled, model, rows, valid, scores, params));
 
   const graph = taggerExport(model);
   const bytes = modelBytes(graph, fitted.weights);
@@ -87,7 +85,7 @@ export async function run(ctx: JobContext, params: SequenceTaggerParams): Promis
       tokenizer,
       metrics,
       rows: train.length,
-      parameters: parameterCount(step.parameters),
+      parameters: parameterCount(unrolled.step.parameters),
       opset: graph.opset,
     },
     params,
@@ -96,7 +94,7 @@ export async function run(ctx: JobContext, params: SequenceTaggerParams): Promis
     metrics,
     tags,
     vocabulary: tokenizer.vocabSize,
-    steps,
+    unrolled: unrolled.buckets.limits,
     history: fitted.history,
     best_epoch: fitted.epoch,
     stopped_early: fitted.stoppedEarly,
@@ -157,14 +155,18 @@ function scorerOf(tags: readonly string[], train: readonly Encoded[]): Scorer {
   };
 }
 
-const batchesOf = (data: readonly Encoded[], tags?: readonly string[], steps?: number): Batches => {
+/** Feeds padded to the longest of a batch; with `training` to what its buckets say, and with the tags. */
+const batchesOf = (
+  data: readonly Encoded[],
+  training?: { readonly tags: readonly string[]; readonly buckets: LengthBuckets },
+): Batches => {
   const ids = data.map((s) => s.ids);
-  const index = new Map(tags?.map((t, i) => [t, i]));
+  const index = new Map(training?.tags.map((t, i) => [t, i]));
   return {
     rows: data.length,
     feeds(rows) {
-      const feeds = tokenFeeds(ids, rows, steps);
-      if (!tags || steps === undefined) return feeds;
+      if (!training) return tokenFeeds(ids, rows);
+      const steps = training.buckets.of(rows);
       const target = new BigInt64Array(rows.length * steps).fill(BigInt(NO_TAG));
       rows.forEach((r, i) => {
         const s = data[r] as Encoded;
@@ -172,7 +174,7 @@ const batchesOf = (data: readonly Encoded[], tags?: readonly string[], steps?: n
           if (at >= 0) target[i * steps + at] = BigInt(index.get(s.tags[w] ?? '') ?? NO_TAG);
         });
       });
-      return { ...feeds, target: tensor.int64(target, [rows.length, steps]) };
+      return { ...tokenFeeds(ids, rows, steps), target: tensor.int64(target, [rows.length, steps]) };
     },
   };
 };
@@ -188,9 +190,8 @@ function rowsOf(t: Tensor | undefined): Int32Array[] {
 
 async function learn(
   ctx: FitContext,
-  step: TrainStep,
+  { step, buckets }: UnrolledStep,
   model: TaggerModel,
-  steps: number,
   train: readonly Encoded[],
   valid: readonly Encoded[] | undefined,
   scores: Scorer,
@@ -202,9 +203,10 @@ async function learn(
     return await fit({
       ctx,
       step,
-      data: batchesOf(train, model.tags, steps),
+      data: batchesOf(train, { tags: model.tags, buckets }),
       epochs: p.epochs,
       batchSize: p.batch_size,
+      order: { lengths: buckets.padded, pool: Infinity },
       schedule: schedule({ kind: p.lr_scheduler, learningRate: p.learning_rate }),
       ...(valid && evaluator
         ? {
@@ -283,7 +285,7 @@ async function save(ctx: JobContext, made: Made, params: SequenceTaggerParams): 
     format: 'strata-model/1',
     task: 'token-classification',
     recipe: 'sequence/tagger',
-    recipe_version: 1,
+    recipe_version: 2,
     inputs: [{ name: params.tokens_column, datatype: 'BYTES', shape: [-1] }],
     outputs: [
       { name: 'label', datatype: 'BYTES', shape: [-1, -1] },

@@ -2,15 +2,9 @@ import type { ColumnType, DatasetFormat, JobContext } from '@strata/contracts';
 import { columnIndex, loadColumns, numbersOf, suggestTask, textsOf, trainTestSplit, type Table } from '@strata/data';
 import { StrataError } from '@strata/kernel';
 import { classesOf, type Classes } from '../../shared/classes.js';
+import { mustBePictures } from '../../shared/datasets.js';
 import type { FineTuneOnnxParams } from './params.js';
-import type { Source } from './sources.js';
-
-/** Rows of a table with what is to be answered for each: a class, or a number. */
-export interface Answered {
-  readonly table: Table;
-  readonly rows: Int32Array;
-  readonly answers: Float64Array;
-}
+import type { Answered, Source } from './source.js';
 
 /** What the target column holds. */
 export type Target = { readonly kind: 'classes'; readonly classes: Classes } | { readonly kind: 'number' };
@@ -23,19 +17,24 @@ export function taskOf(format: DatasetFormat, p: FineTuneOnnxParams): 'classific
   return suggestTask(format, p.target).recipe.endsWith('regressor') ? 'regression' : 'classification';
 }
 
+/** Rows of an input before their answers are looked at. */
+export type Read = Pick<Answered, 'input' | 'path' | 'table'>;
+
 export async function readTable(
   ctx: JobContext,
   input: string,
   source: Source,
   p: FineTuneOnnxParams,
   task: 'classification' | 'regression',
-): Promise<Table> {
+): Promise<Read> {
   const { path, format } = await ctx.dataset(input);
+  if (source.kind === 'pictures') mustBePictures(format, `inputs.${input}`);
   const types: Record<string, ColumnType> = {
     ...source.columns,
     [p.target]: task === 'classification' ? 'category' : 'number',
   };
-  return loadColumns(path, format, { columns: Object.keys(types), types, signal: ctx.signal });
+  const table = await loadColumns(path, format, { columns: Object.keys(types), types, signal: ctx.signal });
+  return { input, path, table };
 }
 
 const allRows = (table: Table): Int32Array => Int32Array.from({ length: table.rows }, (_, i) => i);
@@ -49,13 +48,8 @@ export function targetOf(table: Table, p: FineTuneOnnxParams, task: 'classificat
 }
 
 /** Rows that have an answer; says how many have none. @throws StrataError `empty_data` */
-export function answered(
-  ctx: JobContext,
-  input: string,
-  table: Table,
-  target: Target,
-  p: FineTuneOnnxParams,
-): Answered {
+export function answered(ctx: JobContext, read: Read, target: Target, p: FineTuneOnnxParams): Answered {
+  const { input, table } = read;
   const cells = target.kind === 'classes' ? textsOf(table, p.target) : undefined;
   const numbers = target.kind === 'number' ? numbersOf(table, p.target) : undefined;
   const answer = (r: number): number =>
@@ -71,11 +65,11 @@ export function answered(
     );
   if (rows.length < table.rows)
     ctx.log.warn({}, `${table.rows - rows.length} rows of "${input}" have no usable "${p.target}" and are left out`);
-  return { table, rows, answers: Float64Array.from(rows, answer) };
+  return { ...read, rows, answers: Float64Array.from(rows, answer) };
 }
 
 const part = (data: Answered, at: Int32Array): Answered => ({
-  table: data.table,
+  ...data,
   rows: at.map((i) => data.rows[i] as number),
   answers: Float64Array.from(at, (i) => data.answers[i] as number),
 });
@@ -97,15 +91,4 @@ export function hold(
     ...(target.kind === 'classes' ? { labels: [...data.answers] } : {}),
   });
   return { train: part(data, split.train), valid: part(data, split.test) };
-}
-
-/** Mean and standard deviation. @throws StrataError `empty_data` when all values are one */
-export function scaleOf(values: Float64Array, column: string): { readonly mean: number; readonly scale: number } {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const scale = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
-  if (scale === 0)
-    throw new StrataError('empty_data', `the target "${column}" is ${mean} in every row: there is nothing to learn.`, {
-      where: { column },
-    });
-  return { mean, scale };
 }

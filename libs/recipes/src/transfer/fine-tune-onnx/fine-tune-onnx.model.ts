@@ -90,7 +90,15 @@ function lastLayers(graph: Graph, weights: readonly string[], n: number): string
 function featuresOf(b: GraphBuilder, trunk: Trunk, inputs: ReadonlyMap<string, Value>): Value {
   const given = new Map([...inputs].map(([name, v]) => [TRUNK + name, v]));
   const { value } = promoteInitializers(b, trunk.graph, { inputs: given, select: (name) => trunk.trained.has(name) });
-  const row = pooledFeatures(b, value(trunk.layer), trunk.pooling);
+  const features = value(trunk.layer);
+  const [rows] = features.shape;
+  if (typeof rows === 'number')
+    throw new StrataError(
+      'invalid_model',
+      `the model gives "${trunk.layer.slice(TRUNK.length)}" for ${rows} ${rows === 1 ? 'row' : 'rows'} at a time, whatever it is given. Export it again with a number of rows that is left open.`,
+      { where: { field: 'inputs.model' } },
+    );
+  const row = pooledFeatures(b, features, trunk.pooling);
   return b.op.Cast(row, 'float32');
 }
 

@@ -4,41 +4,38 @@ import type { JobContext } from '@strata/contracts';
 import { elements } from '@strata/graph';
 import { loadOnnx } from '@strata/graph/onnx';
 import { createSession, float32Of } from '@strata/runtime';
-import {
-  argmaxRows,
-  classificationMetrics,
-  confusionMatrix,
-  phases,
-  regressionMetrics,
-  type Weights,
-} from '@strata/training';
+import { phases, regressionMetrics, type Weights } from '@strata/training';
 import { turn } from '../../shared/cancel.js';
-import { finite, modelCard, prefixed } from '../../shared/card.js';
+import { prefixed } from '../../shared/card.js';
 import { balancedWeights } from '../../shared/classes.js';
-import { exportModel, IR_VERSION } from '../../shared/export-model.js';
-import { answered, hold, readTable, scaleOf, targetOf, taskOf, type Answered } from './data.js';
+import { exportModel } from '../../shared/export-model.js';
+import { classifierFigures, courseReport, finalMetrics } from '../../shared/report.js';
+import { classAnswers, NUMBER_ANSWERS, saveModel } from '../../shared/save-model.js';
+import { scaleOf } from '../../shared/target-scale.js';
+import { answered, hold, readTable, targetOf, taskOf } from './data.js';
 import { TRUNK, trunkOf, wholeModel, type Answer, type Head, type Trunk } from './fine-tune-onnx.model.js';
 import type { FineTuneOnnxParams } from './params.js';
-import { sourceOf, type Source } from './sources.js';
+import type { Answered, Source } from './source.js';
+import { sourceOf } from './sources.js';
 import { extract, scalingOf, trainHead, trainWhole, type Job } from './train.js';
 
 export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<Record<string, unknown>> {
   await turn(ctx.signal);
   const base = await ctx.model('model');
   const trunk = trunkOf(loadOnnx(join(base.dir, 'model.onnx')), params);
-  const { format } = await ctx.dataset('train');
+  const data = await ctx.dataset('train');
   const plain = { ...trunk.graph, inputs: trunk.graph.inputs.map((i) => ({ ...i, name: i.name.slice(TRUNK.length) })) };
-  const source = await sourceOf(base, plain, format, params);
-  const task = taskOf(format, params);
+  const source = await sourceOf(base, plain, data, params, ctx.signal);
+  const task = taskOf(data.format, params);
   const read = (input: string) => readTable(ctx, input, source, params, task);
 
-  const table = await read('train');
-  const target = targetOf(table, params, task);
-  const all = answered(ctx, 'train', table, target, params);
+  const first = await read('train');
+  const target = targetOf(first.table, params, task);
+  const all = answered(ctx, first, target, params);
   const parts = ctx.has('valid')
-    ? { train: all, valid: answered(ctx, 'valid', await read('valid'), target, params) }
+    ? { train: all, valid: answered(ctx, await read('valid'), target, params) }
     : hold(all, target, params, ctx.seed);
-  source.learn(parts.train.table, parts.train.rows);
+  await source.learn(parts.train);
   const answer: Answer =
     target.kind === 'number'
       ? { kind: 'number', ...scaleOf(parts.train.answers, params.target) }
@@ -55,21 +52,16 @@ export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<
   const { head, fitted } = await learned(ctx, { trunk, head: plan, source, ...parts, params });
   const graph = wholeModel(trunk, head, (b) => source.declare(b, true));
   const dir = await exportModel(ctx.workDir, graph, fitted.weights);
-  const measured: Record<string, number> = {};
-  let confusion: number[][] | undefined;
-  const measure = async (prefix: string, data: Answered): Promise<void> => {
+  const numbers: Record<string, number> = {};
+  const figures = answer.kind === 'classes' ? classifierFigures(answer.classes.length) : undefined;
+  const measure = async (set: string, data: Answered): Promise<void> => {
     const out = await answers(ctx, dir, source, data, answer);
-    if (answer.kind === 'number') Object.assign(measured, prefixed(prefix, regressionMetrics(data.answers, out)));
-    else {
-      const [labels, n] = [Int32Array.from(data.answers), answer.classes.length];
-      Object.assign(measured, prefixed(prefix, classificationMetrics(labels, out, n)));
-      confusion = confusionMatrix(labels, argmaxRows(out, n), n);
-    }
+    if (figures) figures.add(set, Int32Array.from(data.answers), out);
+    else Object.assign(numbers, prefixed(set, regressionMetrics(data.answers, out)));
   };
   if (parts.valid) await measure('valid', parts.valid);
-  if (ctx.has('test')) await measure('test', answered(ctx, 'test', await read('test'), target, params));
-  const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...measured });
-  ctx.metrics(fitted.steps, metrics);
+  if (ctx.has('test')) await measure('test', answered(ctx, await read('test'), target, params));
+  const metrics = finalMetrics(ctx, fitted, figures?.measured ?? numbers);
   const trained = Object.values(fitted.weights).reduce((n, w) => n + elements(w.dims), 0);
   const parameters = trained + frozenCount(trunk, fitted.weights);
   await save(
@@ -85,10 +77,8 @@ export async function run(ctx: JobContext, params: FineTuneOnnxParams): Promise<
     trained_layers: [...trunk.trained].map((n) => n.slice(TRUNK.length)),
     trained_parameters: trained,
     parameters,
-    ...(answer.kind === 'classes' ? { classes: answer.classes, confusion_matrix: confusion ?? null } : {}),
-    history: fitted.history,
-    best_epoch: fitted.epoch,
-    stopped_early: fitted.stoppedEarly,
+    ...(answer.kind === 'classes' ? { classes: answer.classes, ...figures?.confusion() } : {}),
+    ...courseReport(fitted),
   });
   return { ...metrics, task, epochs: fitted.history.length, trained_parameters: trained, parameters };
 }
@@ -112,8 +102,6 @@ const frozenCount = (trunk: Trunk, trained: Weights): number =>
     .filter((w) => !trained[w])
     .reduce((n, w) => n + elements(trunk.graph.initializers.get(w)?.dims ?? [0]), 0);
 
-const ROWS = 256;
-
 /** Probabilities [rows, C] or predictions [rows] by the exported file itself: what is measured is what is served. */
 async function answers(
   ctx: JobContext,
@@ -126,10 +114,12 @@ async function answers(
   const all = new Float32Array(data.rows.length * width);
   const session = await createSession(join(dir, 'model.onnx'), { threads: ctx.threads });
   try {
-    for (let from = 0; from < data.rows.length; from += ROWS) {
+    let at = 0;
+    for await (const feeds of source.once(data, true)) {
       await turn(ctx.signal);
-      const out = await session.run(source.served(data.table, data.rows.subarray(from, from + ROWS)), [name]);
-      all.set(float32Of(out[name], name), from * width);
+      const made = float32Of((await session.run(feeds, [name]))[name], name);
+      all.set(made, at);
+      at += made.length;
     }
   } finally {
     await session.release();
@@ -156,43 +146,22 @@ async function save(ctx: JobContext, made: Made, params: FineTuneOnnxParams): Pr
     await mkdir(dirname(join(dir, file)), { recursive: true });
     await cp(join(base.dir, file), join(dir, file));
   }
-  const classes = answer.kind === 'classes' ? [...answer.classes] : null;
-  await ctx.output.model('model', dir, {
-    format: 'strata-model/1',
-    task: classes ? 'classification' : 'regression',
+  await saveModel(ctx, dir, {
     recipe: 'transfer/fine-tune-onnx',
-    recipe_version: 1,
-    inputs: source.manifest.inputs,
-    outputs: classes
-      ? [
-          { name: 'label', datatype: 'BYTES', shape: [-1] },
-          { name: 'probabilities', datatype: 'FP32', shape: [-1, classes.length] },
-        ]
-      : [{ name: 'prediction', datatype: 'FP32', shape: [-1] }],
-    labels: classes,
+    answers: answer.kind === 'classes' ? classAnswers(answer.classes) : NUMBER_ANSWERS,
+    ...source.manifest,
     target,
-    preprocess: source.manifest.preprocess,
     metrics,
     params,
-    seed: ctx.seed,
     parameters,
     opset: made.opset,
-    ir_version: IR_VERSION,
-    quantization: null,
-    card: modelCard({
+    card: {
       title: { en: `Fine-tuned model of ${target}`, zh: `${target} 微调模型` },
       purpose: {
         en: `Answers \`${target}\` with a new head on an imported ONNX model (${base.manifest.recipe}), trained in the mode \`${params.mode}\`.`,
         zh: `在导入的 ONNX 模型（${base.manifest.recipe}）上接新的输出头，以 \`${params.mode}\` 方式训练，用于预测 \`${target}\`。`,
       },
-      target,
       rows: made.rows,
-      inputs: source.manifest.inputs.map((i) => i.name),
-      ...(classes ? { classes } : {}),
-      parameters,
-      metrics,
-      recipe: 'transfer/fine-tune-onnx',
-      seed: ctx.seed,
-    }),
+    },
   });
 }

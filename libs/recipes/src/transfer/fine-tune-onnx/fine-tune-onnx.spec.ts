@@ -1,13 +1,15 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import type { ModelHandle, ModelManifest } from '@strata/contracts';
+import type { ModelHandle } from '@strata/contracts';
 import { trainTokenizer } from '@strata/data';
-import { GraphBuilder, tensorOf, toNumbers, toOnnx, type Graph } from '@strata/graph';
+import { GraphBuilder, toNumbers, toOnnx, type Graph } from '@strata/graph';
 import { loadOnnx } from '@strata/graph/onnx';
 import { openModel } from '@strata/serving';
+import { importedModel } from '../../testing/imported-model.js';
 import { datasetFromText, localFolder, runLocally, type LocalRun } from '../../testing/local-context.js';
+import { noise, noiseTensor } from '../../testing/noise.js';
 import { trunkOf } from './fine-tune-onnx.model.js';
 import recipe from './fine-tune-onnx.recipe.js';
 
@@ -22,46 +24,10 @@ async function folder(): Promise<string> {
   return dir;
 }
 
-/** A model as it is after an upload: the file, and a manifest that says nothing but its inputs. */
-async function imported(bytes: Uint8Array, files: Record<string, string> = {}): Promise<ModelHandle> {
-  const dir = join(await folder(), 'model');
-  await mkdir(dir);
-  await writeFile(join(dir, 'model.onnx'), bytes);
-  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
-  const manifest = {
-    format: 'strata-model/1',
-    task: 'other',
-    recipe: 'import/onnx',
-    recipe_version: 1,
-    inputs: [],
-    outputs: [],
-    labels: null,
-    target: null,
-    preprocess: null,
-    metrics: {},
-    params: {},
-    seed: 0,
-    parameters: 0,
-    opset: 21,
-    ir_version: 10,
-    quantization: null,
-    card: { en: '', zh: '' },
-  } satisfies ModelManifest;
-  return { id: 'mv_local', dir, manifest };
-}
+const imported = async (bytes: Uint8Array, files: Record<string, string> = {}): Promise<ModelHandle> =>
+  importedModel(join(await folder(), 'model'), bytes, files);
 const fixture = async (name: string, files?: Record<string, string>): Promise<ModelHandle> =>
   imported(await readFile(join(fixtures, `${name}.onnx`)), files);
-
-/** Fixed numbers in [-1, 1]. */
-const noise = (i: number): number => Math.sin(12.9898 * (i + 1)) * Math.cos(78.233 * (i + 2));
-const values = (dims: number[], seed: number) => {
-  const n = dims.reduce((a, b) => a * b, 1);
-  return tensorOf(
-    'float32',
-    dims,
-    Array.from({ length: n }, (_, i) => noise(i + seed)),
-  );
-};
 
 /** A perceptron of three layers with fixed weights over four numbers, as a file without any preparation. */
 function perceptron(): Graph {
@@ -70,8 +36,8 @@ function perceptron(): Graph {
   const layer = (v: typeof x, name: string, dims: [number, number], seed: number) =>
     b.op.Gemm(
       v,
-      b.initializer(`${name}.weight`, values(dims, seed)),
-      b.initializer(`${name}.bias`, values([dims[1]], seed + 7)),
+      b.initializer(`${name}.weight`, noiseTensor(dims, seed)),
+      b.initializer(`${name}.bias`, noiseTensor([dims[1]], seed + 7)),
     );
   const h = b.op.Tanh(layer(b.op.Tanh(layer(x, 'a', [4, 16], 1)), 'b', [16, 16], 100));
   b.output('old', b.op.Softmax(layer(h, 'c', [16, 7], 500)));

@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import { augmentationParams } from '../../shared/picture-params.js';
+import { classWeight, earlyStopping, patience } from '../../shared/training-params.js';
+
+const side = z.number().int().min(1).max(4096);
+const DEFAULTS = "auto: as the model's manifest says, else";
 
 export const fineTuneOnnxParams = z.strictObject({
   target: z.string().min(1).describe('Column to predict'),
@@ -31,6 +36,34 @@ export const fineTuneOnnxParams = z.strictObject({
     ),
   text_column: z.string().default('').describe('Column of texts for a model that reads text; empty: the only one'),
   max_length: z.number().int().min(2).max(8192).default(128).describe('Tokens of a text, where the model does not say'),
+  image_size: z
+    .union([side, z.array(side).length(2)])
+    .nullable()
+    .default(null)
+    .describe(
+      'Side, or height and width, that pictures are resized to where the model leaves it open; null: as the first picture',
+    ),
+  image_mean: z
+    .union([z.literal('auto'), z.array(z.number()).min(1).max(3)])
+    .nullable()
+    .default('auto')
+    .describe(
+      `Subtracted from the values of pictures, a number for each channel or one for all; ${DEFAULTS} ImageNet's for three channels and 0 for one; null: the mean of the training pictures`,
+    ),
+  image_std: z
+    .union([z.literal('auto'), z.array(z.number().positive()).min(1).max(3)])
+    .nullable()
+    .default('auto')
+    .describe(
+      `What the differences are divided by; ${DEFAULTS} ImageNet's for three channels and 1 for one; null: the standard deviation of the training pictures`,
+    ),
+  rescale: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Divide the values of pictures by 255 first; false: image_mean and image_std are of values from 0 to 255, and auto means 0 and 1',
+    ),
+  ...augmentationParams({ crop_padding: 0 }),
   hidden_layer_sizes: z
     .array(z.number().int().min(1).max(4096))
     .max(4)
@@ -63,15 +96,8 @@ export const fineTuneOnnxParams = z.strictObject({
     .max(0.9)
     .default(0.1)
     .describe('Share of the training rows kept for validation when no validation set is given; 0: none'),
-  early_stopping: z
-    .boolean()
-    .default(true)
-    .describe('Stop when the validation loss no longer falls, and keep the best weights'),
-  n_iter_no_change: z.number().int().min(1).default(5).describe('Epochs without a better validation loss that stop it'),
-  class_weight: z
-    .enum(['balanced'])
-    .nullable()
-    .default(null)
-    .describe('balanced: rare classes count as much as frequent ones; null: every row counts the same'),
+  early_stopping: earlyStopping,
+  n_iter_no_change: patience,
+  class_weight: classWeight('row'),
 });
 export type FineTuneOnnxParams = z.output<typeof fineTuneOnnxParams>;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ColumnType, DatasetFormat, ModelHandle, ModelManifest } from '@strata/contracts';
+import type { DatasetFormat, DatasetHandle, ModelHandle } from '@strata/contracts';
 import {
   encodeWithin,
   hashNgramsBatch,
@@ -10,48 +10,35 @@ import {
   padTokens,
   quoteList,
   textsOf,
-  type Table,
   type Tokenizer,
 } from '@strata/data';
 import { tensorOf, type Graph, type GraphBuilder, type Value } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
 import { tensor, type Tensor } from '@strata/runtime';
+import { mustBePictures } from '../../shared/datasets.js';
 import { textColumnOf } from '../../shared/model-rows.js';
 import { TOKENIZER_FILE } from '../../shared/tokenizer.js';
 import type { FineTuneOnnxParams } from './params.js';
-
-type Feeds = Record<string, Tensor>;
-
-/** How rows of a table become what a model takes: while it is trained, and when it is served. */
-export interface Source {
-  /** Columns to read, with the types that they are read as. */
-  readonly columns: Readonly<Record<string, ColumnType>>;
-  /** Looks at the training rows; to be called once, first. */
-  learn(table: Table, rows: Int32Array): void;
-  /** Declares the inputs of a graph and gives the values that the model's inputs stand for. */
-  declare(b: GraphBuilder, serving: boolean): ReadonlyMap<string, Value>;
-  /** Rows of a table as inputs of a graph that was declared for training. */
-  feeds(table: Table, rows: Int32Array): Feeds;
-  /** The same as inputs of a served graph. */
-  served(table: Table, rows: Int32Array): Feeds;
-  readonly manifest: Pick<ModelManifest, 'inputs' | 'preprocess'>;
-  /** Files of the model's folder that a served model needs too. */
-  readonly files: readonly string[];
-}
+import { pictures } from './picture-source.js';
+import { ofTable, type Source } from './source.js';
 
 const TEXTS: ReadonlySet<string> = new Set(['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']);
 
 /**
- * Finds out what a model reads, from its manifest, its folder and the types of its inputs.
+ * Finds out what a model reads, from the data, its manifest, its folder and the types of its inputs.
  * @throws StrataError `unknown_column`, `invalid_input` saying what the model takes
  */
 export async function sourceOf(
   model: ModelHandle,
   graph: Graph,
-  format: DatasetFormat,
+  data: DatasetHandle,
   params: FineTuneOnnxParams,
+  signal: AbortSignal,
 ): Promise<Source> {
+  const { format } = data;
   const { preprocess } = model.manifest;
+  if (format.format === 'images') return pictures(model, graph, data, params, signal);
+  if (preprocess?.kind === 'image') mustBePictures(format, 'inputs.train');
   if (preprocess?.kind === 'hashed-ngrams') {
     const text = textColumnOf(model, format, params.text_column);
     const [ids] = graph.inputs;
@@ -59,7 +46,7 @@ export async function sourceOf(
       ...textSource(text),
       manifest: { inputs: [{ name: text, datatype: 'BYTES', shape: [-1] }], preprocess },
       declare: (b) => new Map([[ids?.name ?? '', b.input(ids?.name ?? 'ids', 'int64', ids?.shape ?? ['N', 'K'])]]),
-      ...same((table, rows) => {
+      ...ofTable((table, rows) => {
         const cells = textsOf(table, text);
         const made = hashNgramsBatch(
           Array.from(rows, (r) => cells[r] ?? ''),
@@ -73,14 +60,6 @@ export async function sourceOf(
   const ids = graph.inputs.every((i) => TEXTS.has(i.name)) && graph.inputs.some((i) => i.name === 'input_ids');
   if (preprocess?.kind === 'tokenizer' || (ids && existsSync(join(model.dir, TOKENIZER_FILE))))
     return tokens(model, graph, format, params);
-  if (preprocess)
-    throw new StrataError(
-      'invalid_input',
-      `models with ${preprocess.kind} preprocessing cannot be fine-tuned here yet.`,
-      {
-        where: { field: 'inputs.model' },
-      },
-    );
   const names = new Set(format.columns.map((c) => c.name));
   const [only] = graph.inputs;
   if (graph.inputs.every((i) => names.has(i.name) && oneForEachRow(i.shape))) return columns(graph);
@@ -96,7 +75,6 @@ export async function sourceOf(
 const oneForEachRow = (shape: Graph['inputs'][number]['shape']): boolean =>
   shape.length === 1 || (shape.length === 2 && shape[1] === 1);
 
-const same = (feeds: Source['feeds']): Pick<Source, 'feeds' | 'served'> => ({ feeds, served: feeds });
 const textSource = (column: string): Pick<Source, 'columns' | 'learn'> => ({
   columns: { [column]: 'text' },
   learn: () => undefined,
@@ -108,7 +86,7 @@ function columns(graph: Graph): Source {
     columns: Object.fromEntries(graph.inputs.map((i) => [i.name, i.dtype === 'string' ? 'category' : 'number'])),
     learn: () => undefined,
     declare: (b) => new Map(graph.inputs.map((i) => [i.name, b.input(i.name, i.dtype, i.shape)])),
-    ...same((table, rows) =>
+    ...ofTable((table, rows) =>
       Object.fromEntries(
         graph.inputs.map(({ name, dtype, shape }): [string, Tensor] => {
           const dims = shape.length === 1 ? [rows.length] : [rows.length, 1];
@@ -170,7 +148,7 @@ function vector(input: Graph['inputs'][number], format: DatasetFormat, params: F
   };
   return {
     columns: Object.fromEntries(names.map((n) => [n, 'number'])),
-    learn(table, rows) {
+    learn({ table, rows }) {
       names.forEach((name, k) => {
         const cells = numbersOf(table, name);
         const known = Array.from(rows, (r) => cells[r] ?? NaN).filter((v) => !Number.isNaN(v));
@@ -187,30 +165,32 @@ function vector(input: Graph['inputs'][number], format: DatasetFormat, params: F
       const filled = b.op.Where(b.op.IsNaN(x), b.constant(tensorOf('float32', [1, width], means)), x);
       return new Map([[input.name, shaped(b, filled)]]);
     },
-    feeds(table, rows) {
-      const data = new Float32Array(rows.length * width);
-      names.forEach((name, k) => {
-        const cells = numbersOf(table, name);
-        rows.forEach((r, i) => {
-          const v = cells[r] ?? NaN;
-          data[i * width + k] = Number.isNaN(v) ? (means[k] ?? 0) : v;
-        });
-      });
-      return { [VECTOR]: tensor.float32(data, [rows.length, width]) };
-    },
-    served: (table, rows) =>
-      Object.fromEntries(
-        names.map((name) => {
+    ...ofTable(
+      (table, rows) => {
+        const data = new Float32Array(rows.length * width);
+        names.forEach((name, k) => {
           const cells = numbersOf(table, name);
-          return [
-            name,
-            tensor.float32(
-              Float32Array.from(rows, (r) => cells[r] ?? NaN),
-              [rows.length, 1],
-            ),
-          ];
-        }),
-      ),
+          rows.forEach((r, i) => {
+            const v = cells[r] ?? NaN;
+            data[i * width + k] = Number.isNaN(v) ? (means[k] ?? 0) : v;
+          });
+        });
+        return { [VECTOR]: tensor.float32(data, [rows.length, width]) };
+      },
+      (table, rows) =>
+        Object.fromEntries(
+          names.map((name) => {
+            const cells = numbersOf(table, name);
+            return [
+              name,
+              tensor.float32(
+                Float32Array.from(rows, (r) => cells[r] ?? NaN),
+                [rows.length, 1],
+              ),
+            ];
+          }),
+        ),
+    ),
     manifest: {
       inputs: names.map((name) => ({ name, datatype: 'FP32', shape: [-1, 1] })),
       preprocess: null,
@@ -255,7 +235,7 @@ async function tokens(
       }
       return values;
     },
-    ...same((table, rows) => {
+    ...ofTable((table, rows) => {
       const cells = textsOf(table, text);
       const made = Array.from(rows, (r) => encodeWithin(tokenizer, cells[r] ?? '', spec.max_length).ids);
       const { ids, mask, shape } = padTokens(made, spec.pad_id);

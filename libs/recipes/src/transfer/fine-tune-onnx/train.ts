@@ -1,7 +1,7 @@
 import { StrataError } from '@strata/kernel';
 import type { JobContext } from '@strata/contracts';
 import type { Graph } from '@strata/graph';
-import { float32Of, openGraph, tensor, type Tensor } from '@strata/runtime';
+import { float32Of, openGraph } from '@strata/runtime';
 import {
   accuracy,
   adamw,
@@ -14,12 +14,13 @@ import {
   rmse,
   schedule,
   type Batches,
+  type BatchSource,
   type FitContext,
   type FitResult,
   type Validation,
 } from '@strata/training';
 import { turn } from '../../shared/cancel.js';
-import type { Answered } from './data.js';
+import { expectedOf, type Expected } from '../../shared/pictures.js';
 import {
   EXPECTED,
   featureGraph,
@@ -32,9 +33,7 @@ import {
   type Trunk,
 } from './fine-tune-onnx.model.js';
 import type { FineTuneOnnxParams } from './params.js';
-import type { Source } from './sources.js';
-
-const ROWS = 256;
+import { ROWS_AT_ONCE, type Answered, type Source } from './source.js';
 
 /** Features [rows, F] of the trunk, which keeps still: worked out once. */
 export async function extract(
@@ -53,16 +52,18 @@ export async function extract(
   try {
     let values = new Float32Array(0);
     let width = 0;
-    for (let from = 0; from < data.rows.length; from += ROWS) {
+    let done = 0;
+    for await (const feeds of source.once(data, false)) {
       await turn(ctx.signal);
-      const rows = data.rows.subarray(from, from + ROWS);
-      const made = float32Of((await session.run(source.feeds(data.table, rows), ['row']))['row'], 'row');
-      if (from === 0) {
-        width = made.length / rows.length;
+      const { row } = await session.run(feeds, ['row']);
+      const made = float32Of(row, 'row');
+      if (done === 0) {
+        width = row?.dims[1] ?? 0;
         values = new Float32Array(data.rows.length * width);
       }
-      values.set(made, from * width);
-      ctx.progress({ step: from + rows.length, total: data.rows.length, phase: 'features' });
+      values.set(made, done * width);
+      done += made.length / width;
+      ctx.progress({ step: done, total: data.rows.length, phase: 'features' });
     }
     if (!values.every(Number.isFinite))
       throw new StrataError(
@@ -92,18 +93,13 @@ export function scalingOf(values: Float32Array, width: number): NonNullable<Head
   return { mean, scale };
 }
 
-/** What the loss compares with, for these places of `data`. */
-function expected(head: Head, data: Answered, at: Int32Array): Tensor {
-  const { answer } = head;
-  if (answer.kind === 'classes')
-    return tensor.int64(
-      Int32Array.from(at, (i) => data.answers[i] as number),
-      [at.length],
-    );
-  return tensor.float32(
-    Float32Array.from(at, (i) => ((data.answers[i] as number) - answer.mean) / answer.scale),
-    [at.length, 1],
-  );
+/** What the loss compares with, for each row. */
+function expectedOfAll({ answer }: Head, data: Answered): Expected {
+  const values =
+    answer.kind === 'classes'
+      ? Int32Array.from(data.answers)
+      : Float32Array.from(data.answers, (v) => (v - answer.mean) / answer.scale);
+  return { input: EXPECTED, values };
 }
 
 /** A judge of the validation rows: loss, and accuracy or error. */
@@ -147,47 +143,29 @@ export function trainHead(
 ): Promise<FitResult> {
   const { head } = job;
   const { width } = features.train;
-  const over = (cached: Cached, data: Answered, targets: boolean): Batches => ({
-    rows: data.rows.length,
-    feeds: (at) => ({
-      features: gatherRows(cached.values, width, at),
-      ...(targets ? { [EXPECTED]: expected(head, data, at) } : {}),
-    }),
-  });
+  const expected = expectedOfAll(head, job.train);
+  const train: Batches = {
+    rows: job.train.rows.length,
+    feeds: (at) => ({ features: gatherRows(features.train.values, width, at), ...expectedOf(expected, at) }),
+  };
+  const { valid } = features;
+  const validData: Batches | undefined = valid && {
+    rows: valid.values.length / width,
+    feeds: (at) => ({ features: gatherRows(valid.values, width, at) }),
+  };
   const step = stepOf(job, (b) => headLoss(b, head, width));
-  return learn(
-    ctx,
-    job,
-    step,
-    headModel(head, width),
-    over(features.train, job.train, true),
-    job.valid && features.valid && over(features.valid, job.valid, false),
-  );
+  return learn(ctx, job, step, headModel(head, width), train, validData, ROWS_AT_ONCE);
 }
 
 /** Trains the head with all or some of the trunk. */
-export function trainWhole(ctx: FitContext, job: Job): Promise<FitResult> {
-  const { trunk, head, source } = job;
+export async function trainWhole(ctx: FitContext, job: Job): Promise<FitResult> {
+  const { trunk, head, source, valid } = job;
   const declare = (b: Parameters<Source['declare']>[0]) => source.declare(b, false);
-  const over = (data: Answered, targets: boolean): Batches => ({
-    rows: data.rows.length,
-    feeds: (at) => ({
-      ...source.feeds(
-        data.table,
-        at.map((i) => data.rows[i] as number),
-      ),
-      ...(targets ? { [EXPECTED]: expected(head, data, at) } : {}),
-    }),
-  });
+  const { seed } = ctx.rng.fork('augmentation').getState();
+  const train = await source.training(job.train, expectedOfAll(head, job.train), seed);
+  const validData = valid && (await source.batches(valid));
   const step = stepOf(job, (b) => wholeLoss(b, trunk, head, declare));
-  return learn(
-    ctx,
-    job,
-    step,
-    wholeModel(trunk, head, declare),
-    over(job.train, true),
-    job.valid && over(job.valid, false),
-  );
+  return learn(ctx, job, step, wholeModel(trunk, head, declare), train, validData, source.rowsAtOnce);
 }
 
 const stepOf = ({ params: p }: Job, build: Parameters<typeof buildTrainStep>[0]): ReturnType<typeof buildTrainStep> =>
@@ -202,8 +180,9 @@ async function learn(
   { head, valid, params: p }: Job,
   step: ReturnType<typeof buildTrainStep>,
   predict: Graph,
-  data: Batches,
+  data: BatchSource,
   validData: Batches | undefined,
+  rowsAtOnce: number,
 ): Promise<FitResult> {
   const evaluator = validData && (await createEvaluator(predict, { threads: ctx.threads, device: ctx.device.kind }));
   try {
@@ -212,7 +191,7 @@ async function learn(
         ? {
             evaluator,
             data: validData,
-            batchSize: ROWS,
+            batchSize: rowsAtOnce,
             ...scored(head, valid),
             ...(p.early_stopping
               ? { earlyStopping: { monitor: 'valid_loss', mode: 'min', patience: p.n_iter_no_change, tolerance: 0 } }

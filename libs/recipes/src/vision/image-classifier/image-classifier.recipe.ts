@@ -1,4 +1,5 @@
 import { defineRecipe } from '@strata/contracts';
+import { CLASSIFIER_OUTPUTS, judgedInputs } from '../../shared/recipe-parts.js';
 import { imageClassifierParams } from './params.js';
 import { smokePictures } from './smoke.js';
 
@@ -35,27 +36,9 @@ export default defineRecipe({
         zh: '训练图片：按类别分文件夹或含 IDX 文件的 ZIP 压缩包',
       },
     },
-    valid: {
-      kind: 'dataset',
-      optional: true,
-      description: {
-        en: 'Pictures that decide when to stop; else a part of train',
-        zh: '用于早停的验证图片；缺省时取自训练数据',
-      },
-    },
-    test: {
-      kind: 'dataset',
-      optional: true,
-      description: { en: 'Pictures that only the final model is measured on', zh: '仅用于评估最终模型的测试图片' },
-    },
+    ...judgedInputs({ en: 'Pictures', zh: '图片' }),
   },
-  outputs: {
-    model: { kind: 'model', description: { en: 'The classifier', zh: '分类模型' } },
-    report: {
-      kind: 'report',
-      description: { en: 'Metrics, confusion matrix and course of the training', zh: '指标、混淆矩阵与训练过程' },
-    },
-  },
+  outputs: CLASSIFIER_OUTPUTS,
   resumable: true,
   smoke: {
     params: {

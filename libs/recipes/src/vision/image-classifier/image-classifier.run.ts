@@ -5,11 +5,8 @@ import { StrataError } from '@strata/kernel';
 import {
   adam,
   adamw,
-  argmaxRows,
   batchModule,
   buildTrainStep,
-  classificationMetrics,
-  confusionMatrix,
   createEvaluator,
   fit,
   phases,
@@ -22,17 +19,19 @@ import {
   type Schedule,
   type TrainStep,
 } from '@strata/training';
-import { finite, modelCard, prefixed } from '../../shared/card.js';
 import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf, type Classes } from '../../shared/classes.js';
-import { IR_VERSION, modelBytes, writeModel } from '../../shared/export-model.js';
+import { mustBePictures } from '../../shared/datasets.js';
+import { modelBytes, writeModel } from '../../shared/export-model.js';
+import { augmentationOf } from '../../shared/picture-params.js';
+import { channelStatistics, createBatches, type PictureSource } from '../../shared/pictures.js';
+import { classifierFigures, courseReport, finalMetrics } from '../../shared/report.js';
+import { classAnswers, saveModel } from '../../shared/save-model.js';
 import { imageExport, imageLoss, type ImageModel } from './image-classifier.model.js';
 import type { ImageClassifierParams } from './params.js';
-import { channelStatistics, createBatches, type PictureSource } from './pictures.js';
 
 /** Fewer pictures than this give a validation set too small to judge by: all of them train. */
 const TO_VALIDATE = 1000;
-const RECIPE = 'vision/image-classifier';
 
 /** Pictures with the numbers of their classes. */
 interface Labelled {
@@ -55,7 +54,7 @@ export async function run(ctx: JobContext, params: ImageClassifierParams): Promi
     : hold(all, params, ctx.seed);
   const statistics = channelStatistics(parts.train.pixels, size.channels);
   const model = modelOf(params, size, classes.names, parts.train.labels);
-  const asSource = (data: Labelled): PictureSource => ({ ...data, ...size, ...statistics, seed: 0 });
+  const asSource = ({ pixels }: Labelled): PictureSource => ({ pixels, ...size, ...statistics, seed: 0 });
 
   const step = buildTrainStep((b) => imageLoss(b, model), {
     optimizer: optimizerOf(params),
@@ -66,65 +65,49 @@ export async function run(ctx: JobContext, params: ImageClassifierParams): Promi
 
   const graph = imageExport(model);
   const bytes = modelBytes(graph, fitted.weights);
-  const measured: Record<string, number> = {};
-  let confusion: number[][] | undefined;
-  const measure = async (prefix: string, data: Labelled): Promise<void> => {
-    const p = await servedProbabilities(ctx, bytes, createBatches(unlabelled(asSource(data))), classes.names.length);
-    Object.assign(measured, prefixed(prefix, classificationMetrics(data.labels, p, classes.names.length)));
-    confusion = confusionMatrix(data.labels, argmaxRows(p, classes.names.length), classes.names.length);
-  };
+  const figures = classifierFigures(classes.names.length);
+  const measure = async (set: string, data: Labelled): Promise<void> =>
+    figures.add(
+      set,
+      data.labels,
+      await servedProbabilities(ctx, bytes, createBatches(asSource(data)), classes.names.length),
+    );
   if (parts.valid) await measure('valid', parts.valid);
   if (ctx.has('test')) await measure('test', await labelled(ctx, 'test', size, classes));
-  const metrics = finite({ train_loss: fitted.history.at(-1)?.train_loss ?? NaN, ...measured });
-  ctx.metrics(fitted.steps, metrics);
+  const metrics = finalMetrics(ctx, fitted, figures.measured);
 
   const parameters = parameterCount(step.parameters);
-  const preprocess: ImagePreprocess = { kind: 'image', ...size, ...statistics };
-  await ctx.output.model('model', await writeModel(ctx.workDir, bytes), {
-    format: 'strata-model/1',
-    task: 'classification',
-    recipe: RECIPE,
-    recipe_version: 1,
+  const preprocess: ImagePreprocess = {
+    kind: 'image',
+    ...size,
+    mean: [...statistics.mean],
+    std: [...statistics.std],
+  };
+  await saveModel(ctx, await writeModel(ctx.workDir, bytes), {
+    recipe: 'vision/image-classifier',
+    answers: classAnswers(classes.names),
     inputs: [{ name: 'image', datatype: 'BYTES', shape: [-1] }],
-    outputs: [
-      { name: 'label', datatype: 'BYTES', shape: [-1] },
-      { name: 'probabilities', datatype: 'FP32', shape: [-1, classes.names.length] },
-    ],
-    labels: [...classes.names],
     target: 'label',
     preprocess,
     metrics,
     params,
-    seed: ctx.seed,
     parameters,
     opset: graph.opset,
-    ir_version: IR_VERSION,
-    quantization: null,
-    card: modelCard({
+    card: {
       title: { en: 'Image classifier', zh: '图像分类模型' },
       purpose: {
         en: `Tells the class of a picture, which is resized to ${size.height} × ${size.width} pixels.`,
         zh: `判断图片的类别；图片会缩放为 ${size.height} × ${size.width} 像素。`,
       },
-      target: 'label',
       rows: parts.train.labels.length,
-      inputs: ['image'],
-      classes: classes.names,
-      parameters,
-      metrics,
-      recipe: RECIPE,
-      seed: ctx.seed,
-    }),
+    },
   });
   await ctx.output.report('report', {
     metrics,
     classes: classes.names,
     size,
-    confusion_matrix: confusion ?? null,
-    confusion_of: ctx.has('test') ? 'test' : parts.valid ? 'valid' : null,
-    history: fitted.history,
-    best_epoch: fitted.epoch,
-    stopped_early: fitted.stoppedEarly,
+    ...figures.confusion(),
+    ...courseReport(fitted),
   });
   return { ...metrics, epochs: fitted.history.length, best_epoch: fitted.epoch, classes: classes.names.length };
 }
@@ -145,15 +128,9 @@ const given = (p: ImageClassifierParams): Partial<ImageSize> => ({
   ...(p.channels === null ? {} : { channels: p.channels }),
 });
 
-/** @throws StrataError `invalid_input` for data that are no pictures */
 async function readPictures(ctx: JobContext, input: string, size: Partial<ImageSize>): Promise<ImageTable> {
   const data = await ctx.dataset(input);
-  if (data.format.format !== 'images')
-    throw new StrataError(
-      'invalid_input',
-      `the input "${input}" is a dataset of the format ${data.format.format}. Pictures come as a ZIP archive of class folders or of IDX files (format images).`,
-      { where: { field: `inputs.${input}` } },
-    );
+  mustBePictures(data.format, `inputs.${input}`);
   return loadImages(data.path, { ...size, name: input, signal: ctx.signal });
 }
 
@@ -242,15 +219,10 @@ async function train(
   const evaluator =
     valid && (await createEvaluator(imageExport(model), { threads: ctx.threads, device: ctx.device.kind }));
   const init: PictureSource = {
-    ...asSource({ pixels: shared(data.pixels), labels: shared(data.labels) }),
+    ...asSource({ ...data, pixels: shared(data.pixels) }),
+    expected: { input: 'target', values: shared(data.labels) },
     seed: ctx.rng.fork('augmentation').getState().seed,
-    augmentation: {
-      padding: p.crop_padding,
-      flip: p.horizontal_flip,
-      degrees: p.degrees,
-      scale: p.scale,
-      cutout: p.cutout,
-    },
+    augmentation: augmentationOf(p),
   };
   try {
     return await fit({
@@ -260,7 +232,7 @@ async function train(
         rows: data.labels.length,
         create: createBatches,
         init,
-        module: new URL('./pictures.js', import.meta.url),
+        module: new URL('../../shared/pictures.js', import.meta.url),
       }),
       epochs: p.epochs,
       batchSize: p.batch_size,
@@ -269,7 +241,7 @@ async function train(
         ? {
             validation: classifierValidation({
               evaluator,
-              data: createBatches(unlabelled(asSource(valid))),
+              data: createBatches(asSource(valid)),
               labels: valid.labels,
               classes: n,
               classWeights: model.classWeights,
@@ -285,6 +257,3 @@ async function train(
     await evaluator?.release();
   }
 }
-
-/** Pictures alone, as the exported graph takes them. */
-const unlabelled = ({ labels: _, ...pictures }: PictureSource): PictureSource => pictures;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { augmentationParams } from '../../shared/picture-params.js';
+import { classWeight, labelSmoothing, validationFraction } from '../../shared/training-params.js';
 
 const count = (least: number, most: number) => z.number().int().min(least).max(most);
 
@@ -41,18 +43,7 @@ export const imageClassifierParams = z.strictObject({
     .lt(1)
     .default(0)
     .describe('Share of the channels inside a residual block that a step leaves out'),
-  crop_padding: count(0, 64)
-    .default(2)
-    .describe('Augmentation: black rows and columns added on each side before a random crop'),
-  horizontal_flip: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0)
-    .describe('Augmentation: probability of a mirror image; leave it at 0 for letters and digits'),
-  degrees: z.number().min(0).max(180).default(0).describe('Augmentation: largest rotation to either side'),
-  scale: z.number().min(0).lt(1).default(0).describe('Augmentation: largest change of size, 0.1 for 90 to 110 percent'),
-  cutout: count(0, 256).default(0).describe('Augmentation: side of a random square that is blanked; 0: none'),
+  ...augmentationParams({ crop_padding: 2 }),
   optimizer: z.enum(['sgd', 'adam', 'adamw']).default('adamw').describe('Optimiser'),
   learning_rate: z.number().positive().max(10).default(0.01).describe('Highest learning rate'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of sgd, decay of the mean of gradients of adam'),
@@ -76,23 +67,11 @@ export const imageClassifierParams = z.strictObject({
     .min(0)
     .default(0)
     .describe('Gradients are scaled down when their joint norm is larger; 0: never'),
-  label_smoothing: z.number().min(0).lt(1).default(0.05).describe('Share of a target that is spread over all classes'),
-  class_weight: z
-    .enum(['balanced'])
-    .nullable()
-    .default(null)
-    .describe('balanced: rare classes count as much as frequent ones; null: every picture counts the same'),
+  label_smoothing: labelSmoothing(0.05),
+  class_weight: classWeight('picture'),
   epochs: count(1, 10_000).default(8).describe('Passes over the data at most'),
   batch_size: count(1, 4096).default(128).describe('Pictures of a step'),
-  validation_fraction: z
-    .number()
-    .min(0)
-    .max(0.9)
-    .nullable()
-    .default(null)
-    .describe(
-      'Share of the training pictures kept for validation when no validation set is given; 0: none; null: 0.1, or none under 1000 pictures',
-    ),
+  validation_fraction: validationFraction('pictures', 1000),
   early_stopping: z
     .boolean()
     .default(true)

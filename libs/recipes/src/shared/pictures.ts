@@ -13,11 +13,20 @@ export interface Augmentation {
   readonly cutout: number;
 }
 
+/** The graph's input that takes pictures. */
+export const PICTURES = 'pixel_values';
+
+/** What is to be learned of each row, and the training graph's input that takes it: classes as int64 [N], numbers as float32 [N, 1]. */
+export interface Expected {
+  readonly input: string;
+  readonly values: Int32Array | Float32Array;
+}
+
 /** Pictures in memory and how they become inputs. */
 export interface PictureSource {
   /** [rows, height, width, channels]. */
   readonly pixels: Uint8Array;
-  readonly labels?: Int32Array;
+  readonly expected?: Expected;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
@@ -112,9 +121,19 @@ export function writePicture(
   }
 }
 
-/** Batches of pictures as `pixel_values` [N, C, H, W] and `target` int64 [N]. Variations are a function of seed, epoch, step and micro-batch alone. */
+/** What is expected of these rows, by the name of its input. */
+export function expectedOf({ input, values }: Expected, rows: Int32Array): Feeds {
+  if (values instanceof Int32Array) {
+    const data = BigInt64Array.from(rows, (r) => BigInt(values[r] as number));
+    return { [input]: { dtype: 'int64', dims: [rows.length], data } };
+  }
+  const data = Float32Array.from(rows, (r) => values[r] as number);
+  return { [input]: { dtype: 'float32', dims: [rows.length, 1], data } };
+}
+
+/** Batches of pictures as `pixel_values` [N, C, H, W], with what is expected of them. Variations are a function of seed, epoch, step and micro-batch alone. */
 export function createBatches(source: PictureSource): Batches {
-  const { height, width, channels, labels, augmentation } = source;
+  const { height, width, channels, expected, augmentation } = source;
   const length = height * width * channels;
   const root = createRng(source.seed);
   return {
@@ -127,24 +146,43 @@ export function createBatches(source: PictureSource): Batches {
         writePicture(out, i * length, source, row, variation);
       });
       const images = { dtype: 'float32' as const, dims: [rows.length, channels, height, width], data: out };
-      if (!labels) return { pixel_values: images };
-      const target = BigInt64Array.from(rows, (r) => BigInt(labels[r] as number));
-      return { pixel_values: images, target: { dtype: 'int64' as const, dims: [rows.length], data: target } };
+      return { [PICTURES]: images, ...(expected ? expectedOf(expected, rows) : {}) };
+    },
+  };
+}
+
+export interface ChannelStatistics {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** Counts the values of each channel, some pixels at a time. */
+export function channelCounter(channels: number): { add(pixels: Uint8Array): void; statistics(): ChannelStatistics } {
+  const counts = Array.from({ length: channels }, () => new Float64Array(256));
+  let values = 0;
+  return {
+    add(pixels) {
+      for (let i = 0; i < pixels.length; i++) {
+        const c = counts[i % channels] as Float64Array;
+        const v = pixels[i] as number;
+        c[v] = (c[v] as number) + 1;
+      }
+      values += pixels.length;
+    },
+    statistics() {
+      const n = values / channels;
+      const moment = (c: Float64Array, of: (v: number) => number) =>
+        c.reduce((sum, k, v) => sum + k * of(v / 255), 0) / n;
+      const mean = counts.map((c) => moment(c, (v) => v));
+      const std = counts.map((c, i) => Math.sqrt(moment(c, (v) => (v - (mean[i] ?? 0)) ** 2)) || 1);
+      return { mean, std };
     },
   };
 }
 
 /** Mean and standard deviation of each channel, of values in [0, 1]; a channel without variation gets 1. */
-export function channelStatistics(pixels: Uint8Array, channels: number): { mean: number[]; std: number[] } {
-  const counts = Array.from({ length: channels }, () => new Float64Array(256));
-  for (let i = 0; i < pixels.length; i++) {
-    const c = counts[i % channels] as Float64Array;
-    const v = pixels[i] as number;
-    c[v] = (c[v] as number) + 1;
-  }
-  const n = pixels.length / channels;
-  const moment = (c: Float64Array, of: (v: number) => number) => c.reduce((sum, k, v) => sum + k * of(v / 255), 0) / n;
-  const mean = counts.map((c) => moment(c, (v) => v));
-  const std = counts.map((c, i) => Math.sqrt(moment(c, (v) => (v - (mean[i] ?? 0)) ** 2)) || 1);
-  return { mean, std };
+export function channelStatistics(pixels: Uint8Array, channels: number): ChannelStatistics {
+  const counter = channelCounter(channels);
+  counter.add(pixels);
+  return counter.statistics();
 }
