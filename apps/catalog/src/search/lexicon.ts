@@ -6,14 +6,14 @@ export interface Near {
   readonly distance: number;
 }
 export interface Lexicon {
-  /** The first `most` words with this beginning, short ones first, and not the beginning itself. */
-  completions(beginning: string, most: number): string[];
+  /** The first RANGE words with this beginning, short ones first, and not the beginning itself. */
+  completions(beginning: string): string[];
   /** Words within some edits, nearest first. */
   near(word: string, edits: number): Near[];
 }
 
 const EDGE = '\u0000';
-/** Completions that are looked at before the shortest are taken. */
+/** Completions that are looked at. */
 const RANGE = 256;
 
 const bigramsOf = (word: string): Set<string> => {
@@ -60,7 +60,7 @@ export function createLexicon(words: Iterable<string>): Lexicon {
   const shared = new Uint8Array(byLength.length);
 
   return {
-    completions(beginning, most) {
+    completions(beginning) {
       const from = firstNotBefore(sorted, beginning);
       const found: string[] = [];
       for (let i = from; i < Math.min(sorted.length, from + RANGE); i++) {
@@ -68,7 +68,7 @@ export function createLexicon(words: Iterable<string>): Lexicon {
         if (!word.startsWith(beginning)) break;
         if (word !== beginning) found.push(word);
       }
-      return found.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, most);
+      return found.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
     },
     near(word, edits) {
       const [from, to] = [startOf(word.length - edits), startOf(word.length + edits + 1)];

@@ -33,7 +33,16 @@ const SHORTEST_PINYIN = 6;
 /** Initials that stand for more names say nothing. */
 const MOST_BY_INITIALS = 4;
 
-const WEIGHTS = { pinyin: 0.95, initials: 0.85, oneEdit: 0.9, twoEdits: 0.75, begun: 0.6, joined: 0.6, single: 0.5 };
+const WEIGHTS = {
+  pinyin: 0.95,
+  initials: 0.85,
+  oneEdit: 0.9,
+  twoEdits: 0.75,
+  begun: 0.6,
+  complete: 0.25,
+  joined: 0.6,
+  single: 0.5,
+};
 
 const atomsOf = (list: readonly Piece[]): Atom[] =>
   list.flatMap((piece) => {
@@ -74,7 +83,7 @@ function guesses(word: string, { lexicon }: Dictionary, pinyin: Pinyin, rarity: 
       best.sort((a, b) => rank(b) - rank(a)).slice(0, MOST_READINGS),
       nearest > 1 ? WEIGHTS.twoEdits : WEIGHTS.oneEdit,
     );
-    const begun = pinyin.readings.completions(word, 2);
+    const begun = pinyin.readings.completions(word).slice(0, 2);
     const typed = begun.length || word.length < SHORTEST_TWO_TYPOS ? [] : pinyin.readings.near(word, 1).slice(0, 2);
     for (const reading of [...begun, ...typed.map((n) => n.word)]) put(pinyin.read(reading).slice(0, 1), WEIGHTS.begun);
   }
@@ -170,9 +179,11 @@ export function termsOf(readings: readonly Reading[], dictionary: Dictionary, ra
   for (const atom of atoms) {
     const unknown = dictionary.word(atom.text) === undefined;
     if (atom.han || atom.stop || atom.text.length < SHORTEST_BEGINNING || !(unknown || atom === last)) continue;
-    for (const word of dictionary.lexicon.completions(atom.text, MOST_COMPLETIONS)) {
-      // a word that is complete is not worth less than a rare one that it begins
-      const weight = unknown ? 1 : 0.25 * Math.min(1, rarity(atom.text) / rarity(word));
+    const own = rarity(atom.text);
+    const begun = dictionary.lexicon.completions(atom.text).map((word) => ({ word, rare: rarity(word) }));
+    for (const { word, rare } of begun.sort((a, b) => a.rare - b.rare).slice(0, MOST_COMPLETIONS)) {
+      // a word that is complete counts more than rare ones that it begins, unless itself is rarer: then it was hardly meant
+      const weight = unknown || own > rare ? 1 : (WEIGHTS.complete * own) / rare;
       put(dictionary.word(word), (WEIGHTS.begun * weight * atom.text.length) / word.length);
     }
   }
