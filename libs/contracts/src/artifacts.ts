@@ -110,6 +110,7 @@ export const ModelManifest = z
       'token-classification',
       'masked-lm',
       'causal-lm',
+      'embedding',
       'tokenizer',
       'other',
     ]),
@@ -117,7 +118,7 @@ export const ModelManifest = z
     recipe_version: z.number().int(),
     /** What a caller sends: raw values. A tabular model has one input [N, 1] for each feature column; a text model has `text` BYTES [N]; an image model `image` BYTES [N], the encoded picture. */
     inputs: z.array(TensorSpec),
-    /** Classification: `label` BYTES [N] and `probabilities` FP32 [N, C]; regression: `prediction` FP32 [N]; token classification: `label` BYTES [N, L], `probabilities` FP32 [N, L, C] and `offsets` INT64 [N, L, 2], where in the text each token stands, filled in by the preprocessing. */
+    /** Classification: `label` BYTES [N] and `probabilities` FP32 [N, C]; regression: `prediction` FP32 [N]; token classification: `label` BYTES [N, L], `probabilities` FP32 [N, L, C] and `offsets` INT64 [N, L, 2], where in the text each token stands, filled in by the preprocessing; embedding: `embedding` FP32 [N, D] of length 1. */
     outputs: z.array(TensorSpec),
     labels: z.array(z.string()).nullable().describe('class names in the order of `probabilities`'),
     target: z.string().nullable().describe('the column that the model predicts'),

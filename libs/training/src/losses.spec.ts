@@ -145,3 +145,34 @@ describe('losses are those of PyTorch', () => {
     expect(() => ctc(b, time, b.input('l', 'int64', ['N', 2]), y, y)).toThrow('known C');
   });
 });
+
+describe('InfoNCE', () => {
+  it.each(['N', 3])('leaves rows of one group out of the negatives and weighs rows: batch %s', async (batch) => {
+    const b = new GraphBuilder();
+    const [x, y] = ['x', 'y'].map((n) => b.input(n, 'float32', [batch, 2])) as [Value, Value];
+    const options = { temperature: 0.5, symmetric: true };
+    const groups = b.input('groups', 'int64', [batch]);
+    b.output('loss', infoNce(b, x, y, { ...options, groups, sampleWeights: b.input('w', 'float32', [batch]) }));
+    const queries = [1, 0, 0.6, 0.8, 0, 1];
+    const keys = [0.8, 0.6, 0, 1, 1, 0];
+    const session = await createSession(toOnnx(verify(b.build())));
+    const out = await session.run({
+      x: tensorOf('float32', [3, 2], queries) as Tensor,
+      y: tensorOf('float32', [3, 2], keys) as Tensor,
+      groups: tensorOf('int64', [3], [7, 8, 7]) as Tensor,
+      w: tensorOf('float32', [3], [1, 2, 3]) as Tensor,
+    });
+    await session.release();
+    // cosines / 0.5, where rows 0 and 2 are of one group
+    const z = [
+      [1.6, 0, undefined],
+      [1.92, 1.6, 1.2],
+      [undefined, 2, 0],
+    ];
+    const cost = (row: readonly (number | undefined)[], own: number): number =>
+      Math.log(row.reduce<number>((sum, v) => sum + (v === undefined ? 0 : Math.exp(v)), 0)) - (row[own] as number);
+    const mean = (rows: typeof z): number => rows.reduce((sum, r, i) => sum + (i + 1) * cost(r, i), 0) / 6;
+    const across = z.map((_, i) => z.map((r) => r[i]));
+    expect(toNumbers(out['loss'] as TensorData)[0]).toBeCloseTo((mean(z) + mean(across)) / 2, 5);
+  });
+});

@@ -34,24 +34,34 @@ export function classifierValidation(v: ClassifierValidation): Validation {
   };
 }
 
-/** Probabilities [rows, classes] by the exported file itself: what is measured is what is served. */
-export async function servedProbabilities(
+/** An output [rows, width] of the exported file itself: what is measured is what is served. */
+export async function servedRows(
   ctx: JobContext,
   bytes: Uint8Array,
   batches: Batches,
-  classes: number,
+  output: string,
+  width: number,
   rowsAtOnce = 256,
 ): Promise<Float32Array> {
-  const all = new Float32Array(batches.rows * classes);
+  const all = new Float32Array(batches.rows * width);
   const session = await createSession(bytes, { threads: ctx.threads });
   try {
     for (let from = 0; from < batches.rows; from += rowsAtOnce) {
       const rows = Int32Array.from({ length: Math.min(rowsAtOnce, batches.rows - from) }, (_, i) => from + i);
-      const out = await session.run(batches.feeds(rows), ['probabilities']);
-      all.set(float32Of(out['probabilities'], 'probabilities'), from * classes);
+      const out = await session.run(batches.feeds(rows), [output]);
+      all.set(float32Of(out[output], output), from * width);
     }
   } finally {
     await session.release();
   }
   return all;
 }
+
+/** Probabilities [rows, classes] of a classifier's file. */
+export const servedProbabilities = (
+  ctx: JobContext,
+  bytes: Uint8Array,
+  batches: Batches,
+  classes: number,
+  rowsAtOnce?: number,
+): Promise<Float32Array> => servedRows(ctx, bytes, batches, 'probabilities', classes, rowsAtOnce);

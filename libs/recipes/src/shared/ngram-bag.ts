@@ -1,4 +1,19 @@
+import type { HashedNgrams } from '@strata/contracts';
 import { tensor, tensorOf, type GraphBuilder, type Initializer, type Value } from '@strata/graph';
+import { StrataError } from '@strata/kernel';
+import type { PoolingMode } from './ngram-params.js';
+
+/** What a model reads of a text. @throws StrataError `invalid_parameter` when no n-gram is asked for */
+export function ngramsOf(p: Omit<HashedNgrams, 'kind'>): HashedNgrams {
+  if (p.word_ngrams[1] === 0 && p.char_ngrams[1] === 0)
+    throw new StrataError(
+      'invalid_parameter',
+      'word_ngrams and char_ngrams are both [0, 0]: there is nothing to read.',
+      { where: { field: 'params.word_ngrams' } },
+    );
+  const { buckets, word_ngrams, char_ngrams, max_ngrams, lowercase } = p;
+  return { kind: 'hashed-ngrams', buckets, word_ngrams, char_ngrams, max_ngrams, lowercase };
+}
 
 /** The ids that are worth an embedding of their own, and their weights. */
 export interface Vocabulary {
@@ -35,10 +50,6 @@ export const fastTextInit: Initializer = (dims, dtype, rng) => {
     Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => bound * (2 * rng.next() - 1)),
   );
 };
-
-/** How a text's n-grams become one vector: the weighted mean Σ w e / Σ w, or Σ w e / √Σ w². Names as in sentence-transformers. */
-export const POOLING_MODES = ['mean', 'mean_sqrt_len_tokens'] as const;
-export type PoolingMode = (typeof POOLING_MODES)[number];
 
 /**
  * Declares the table of a vocabulary in the graph; the function that it gives looks texts up in it, as often as it is called: the sum of the embeddings of a text's n-grams,

@@ -22,6 +22,13 @@ export const NUMBER_ANSWERS: Answers = {
   labels: null,
 };
 
+/** Of a model that turns texts into vectors of length 1. */
+export const embeddingAnswers = (dim: number): Answers => ({
+  task: 'embedding',
+  outputs: [{ name: 'embedding', datatype: 'FP32', shape: [-1, dim] }],
+  labels: null,
+});
+
 type Told = 'recipe' | 'inputs' | 'target' | 'preprocess' | 'metrics' | 'params' | 'parameters' | 'opset';
 
 export interface MadeModel extends Pick<ModelManifest, Told> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ngramParams } from '../../shared/ngram-params.js';
 import {
   classWeight,
   earlyStopping,
@@ -8,35 +9,10 @@ import {
   validationFraction,
 } from '../../shared/training-params.js';
 
-const range = (what: string) =>
-  z
-    .tuple([z.number().int().min(0).max(8), z.number().int().min(0).max(8)])
-    .refine(([low, high]) => low <= high, 'the first number must not be larger than the second')
-    .describe(what);
-
 export const textClassifierParams = z.strictObject({
   text_column: z.string().min(1).default('text').describe('Column with the texts'),
   target: z.string().min(1).default('label').describe('Column with the classes'),
-  lowercase: z.boolean().default(true).describe('Read capitals as small letters'),
-  word_ngrams: range(
-    'Shortest and longest run of words; each Chinese character counts as a word; [0, 0]: none',
-  ).default([1, 2]),
-  char_ngrams: range('Shortest and longest run of characters; [0, 0]: none').default([1, 3]),
-  max_ngrams: z
-    .number()
-    .int()
-    .min(1)
-    .max(16_384)
-    .default(512)
-    .describe('n-grams kept of a text: what comes later is cut'),
-  buckets: z
-    .number()
-    .int()
-    .min(256)
-    .max(1_048_576)
-    .default(65_536)
-    .describe('Hash values that n-grams are told apart by; only those that occur are learned'),
-  min_df: z.number().int().min(1).default(2).describe('Texts that must have an n-gram for it to count'),
+  ...ngramParams({ char_ngrams: [1, 3], buckets: 65_536 }),
   embedding_dim: z.number().int().min(2).max(1024).default(16).describe('Numbers that stand for an n-gram'),
   hidden_layer_sizes: z
     .array(z.number().int().min(1).max(4096))

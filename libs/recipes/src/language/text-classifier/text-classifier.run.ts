@@ -1,4 +1,4 @@
-import type { HashedNgrams, JobContext } from '@strata/contracts';
+import type { JobContext } from '@strata/contracts';
 import { hashNgrams, loadColumns, padIds, textsOf, trainTestSplit } from '@strata/data';
 import { parameterCount } from '@strata/graph';
 import { StrataError } from '@strata/kernel';
@@ -18,7 +18,7 @@ import {
 import { classifierValidation, servedProbabilities } from '../../shared/classifier-runs.js';
 import { balancedWeights, classesOf } from '../../shared/classes.js';
 import { modelBytes, writeModel } from '../../shared/export-model.js';
-import { vocabularyOf } from '../../shared/ngram-bag.js';
+import { ngramsOf, vocabularyOf } from '../../shared/ngram-bag.js';
 import { classifierFigures, courseReport, finalMetrics } from '../../shared/report.js';
 import { classAnswers, saveModel } from '../../shared/save-model.js';
 import type { TextClassifierParams } from './params.js';
@@ -114,26 +114,6 @@ export async function run(ctx: JobContext, params: TextClassifierParams): Promis
     ...courseReport(fitted),
   });
   return { ...metrics, epochs: fitted.history.length, best_epoch: fitted.epoch, classes: classes.names.length };
-}
-
-/** @throws StrataError `invalid_parameter` when no n-gram is asked for */
-function ngramsOf(p: TextClassifierParams): HashedNgrams {
-  if (p.word_ngrams[1] === 0 && p.char_ngrams[1] === 0)
-    throw new StrataError(
-      'invalid_parameter',
-      'word_ngrams and char_ngrams are both [0, 0]: there is nothing to read.',
-      {
-        where: { field: 'params.word_ngrams' },
-      },
-    );
-  return {
-    kind: 'hashed-ngrams',
-    buckets: p.buckets,
-    word_ngrams: p.word_ngrams,
-    char_ngrams: p.char_ngrams,
-    max_ngrams: p.max_ngrams,
-    lowercase: p.lowercase,
-  };
 }
 
 interface Texts {

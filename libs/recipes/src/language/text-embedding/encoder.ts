@@ -1,10 +1,8 @@
 import type { HashedNgrams } from '@strata/contracts';
 import { hashNgrams } from '@strata/data';
 import { StrataError } from '@strata/kernel';
-import type { PoolingMode } from '../../shared/ngram-bag.js';
-
-export const ACTIVATIONS = ['tanh', 'relu', 'identity'] as const;
-export type EncoderActivation = (typeof ACTIVATIONS)[number];
+import type { PoolingMode } from '../../shared/ngram-params.js';
+import type { EncoderActivation } from './params.js';
 
 export interface EncoderLayer {
   /** [in, out], row-major. */

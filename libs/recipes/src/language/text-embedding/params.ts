@@ -1,12 +1,8 @@
 import { z } from 'zod';
-import { POOLING_MODES } from '../../shared/ngram-bag.js';
-import { ACTIVATIONS } from './encoder.js';
+import { ngramParams, POOLING_MODES } from '../../shared/ngram-params.js';
 
-const range = (what: string) =>
-  z
-    .tuple([z.number().int().min(0).max(8), z.number().int().min(0).max(8)])
-    .refine(([low, high]) => low <= high, 'the first number must not be larger than the second')
-    .describe(what);
+export const ACTIVATIONS = ['tanh', 'relu', 'identity'] as const;
+export type EncoderActivation = (typeof ACTIVATIONS)[number];
 
 export const textEmbeddingParams = z.strictObject({
   anchor_column: z.string().min(1).default('anchor').describe('Column with the first text of each pair'),
@@ -16,26 +12,7 @@ export const textEmbeddingParams = z.strictObject({
     .default('')
     .describe('Column that names what a pair is about: pairs of one group are no negatives of each other; empty: none'),
   weight_column: z.string().default('').describe('Column with the weight of each pair; empty: all count the same'),
-  lowercase: z.boolean().default(true).describe('Read capitals as small letters'),
-  word_ngrams: range(
-    'Shortest and longest run of words; each Chinese character counts as a word; [0, 0]: none',
-  ).default([1, 2]),
-  char_ngrams: range('Shortest and longest run of characters; [0, 0]: none').default([3, 5]),
-  max_ngrams: z
-    .number()
-    .int()
-    .min(1)
-    .max(16_384)
-    .default(512)
-    .describe('n-grams kept of a text: what comes later is cut'),
-  buckets: z
-    .number()
-    .int()
-    .min(256)
-    .max(1_048_576)
-    .default(131_072)
-    .describe('Hash values that n-grams are told apart by; only those that occur are learned'),
-  min_df: z.number().int().min(1).default(2).describe('Texts that must have an n-gram for it to count'),
+  ...ngramParams({ char_ngrams: [3, 5], buckets: 131_072 }),
   use_idf: z.boolean().default(true).describe('Rare n-grams weigh more, by inverse document frequency'),
   pooling_mode: z
     .enum(POOLING_MODES)

@@ -3,8 +3,10 @@ import { GraphBuilder, type Graph, type Initializer, type Value } from '@strata/
 import { activate, dropout, glorotUniform, infoNce, normal, zeros } from '@strata/nn';
 import type { Weights } from '@strata/training';
 import { StrataError } from '@strata/kernel';
-import { ngramBag, type PoolingMode, type Vocabulary } from '../../shared/ngram-bag.js';
-import { SHORTEST, type EncoderActivation, type EncoderLayer, type EncoderWeights } from './encoder.js';
+import { ngramBag, type Vocabulary } from '../../shared/ngram-bag.js';
+import type { PoolingMode } from '../../shared/ngram-params.js';
+import { SHORTEST, type EncoderLayer, type EncoderWeights } from './encoder.js';
+import type { EncoderActivation } from './params.js';
 
 export interface EmbeddingModel {
   readonly vocabulary: Vocabulary;

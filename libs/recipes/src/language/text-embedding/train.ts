@@ -14,7 +14,7 @@ import {
   type FitResult,
   type Validation,
 } from '@strata/training';
-import { vocabularyOf, type Vocabulary } from '../../shared/ngram-bag.js';
+import { ngramsOf, vocabularyOf, type Vocabulary } from '../../shared/ngram-bag.js';
 import { encoderWeights, embeddingExport, embeddingLoss, type EmbeddingModel } from './text-embedding.model.js';
 import type { EncoderWeights } from './encoder.js';
 import type { TextEmbeddingParams } from './params.js';
@@ -47,18 +47,6 @@ export interface TrainedEmbedding {
   readonly pairs: number;
   /** Trained numbers. */
   readonly parameters: number;
-}
-
-/** What a model reads of a text. @throws StrataError `invalid_parameter` when no n-gram is asked for */
-export function ngramsOf(p: TextEmbeddingParams): HashedNgrams {
-  if (p.word_ngrams[1] === 0 && p.char_ngrams[1] === 0)
-    throw new StrataError(
-      'invalid_parameter',
-      'word_ngrams and char_ngrams are both [0, 0]: there is nothing to read.',
-      { where: { field: 'params.word_ngrams' } },
-    );
-  const { buckets, word_ngrams, char_ngrams, max_ngrams, lowercase } = p;
-  return { kind: 'hashed-ngrams', buckets, word_ngrams, char_ngrams, max_ngrams, lowercase };
 }
 
 /** Each text is hashed once. Groups are those of the pairs that name one; where none does, pairs with a text in common. */
