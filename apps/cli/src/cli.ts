@@ -10,7 +10,7 @@ import { modelCommands } from './commands/models.js';
 import { platformCommands } from './commands/platform.js';
 import { sessionCommands } from './commands/session.js';
 import { submit } from './commands/submit.js';
-import { remoteWords } from './completion.js';
+import { remoteWords, withoutDeeds } from './completion.js';
 import { connectionOf, languageOf, ownVersion, readConfig } from './config.js';
 import { demo } from './demo/command.js';
 import { CommandLineError } from './errors.js';
@@ -92,7 +92,7 @@ export async function run(
       catalog,
       ...platformCommands,
     ];
-    const y = yargs(argv)
+    const y = (completing ? withoutDeeds(yargs(argv)) : yargs(argv))
       .scriptName('strata')
       .locale(lang === 'zh' ? 'zh_CN' : 'en')
       .parserConfiguration({ 'camel-case-expansion': false, 'parse-positional-numbers': false })

@@ -1,4 +1,5 @@
 import type { JobView, ModelView, RecipeManifest } from '@strata/contracts';
+import type { Argv } from 'yargs';
 import type { Api, Page } from './api/client.js';
 import type { InsightInfo, MapNode, Suggestion, Version } from './catalog/answers.js';
 
@@ -73,4 +74,19 @@ export async function remoteWords(api: Api, typed: readonly string[], current = 
     return []; // a pressed Tab key must not print errors
   }
   return [];
+}
+
+const idle = (module: unknown): unknown =>
+  typeof module === 'object' && module !== null && 'handler' in module ? { ...module, handler: () => {} } : module;
+
+/**
+ * Makes the commands that are added from now on do nothing. To complete a line, yargs runs those that it names to learn their options:
+ * a pressed Tab key must not upload, import or decide anything.
+ */
+export function withoutDeeds(y: Argv): Argv {
+  const add = y.command.bind(y) as (...args: unknown[]) => Argv;
+  const HANDLER = 3;
+  const command = (...args: unknown[]): Argv =>
+    add(...args.map((a, i) => (i === HANDLER ? () => {} : Array.isArray(a) ? a.map(idle) : idle(a))));
+  return Object.assign(y, { command });
 }

@@ -253,7 +253,17 @@ ${more}`;
     expect(await complete('show', 'lora')).toContain('lora');
     expect(await complete('path', 'lora', 'pytorc')).toContain('pytorch');
     expect(await complete('insight', '')).toContain('framework-shares');
-    expect(await complete('diff', '')).toContain('3');
+    // what is completed is not done: the deeds below would all succeed
+    const file = write('tab.yaml', own('house-tab', '  edges: { uses: [lora] }\n'));
+    const versions = (await catalog('versions', '--json')).out;
+    const id = /sug_\w+/.exec((await catalog('suggest', file)).out)?.[0] ?? '';
+    expect(await complete('decide', '')).toContain(id);
+    expect(await complete('decide', id, 'approve', '--rea')).toContain('--reason');
+    await complete('decide', id, 'approve');
+    expect(await complete('import', file, '--me')).toContain('--merge');
+    await complete('import', file);
+    expect((await catalog('versions', '--json')).out).toBe(versions);
+    expect((await catalog('suggestions', '--state', 'pending')).out).toContain(id);
   }, 120_000);
 
   it('says when an answer is from memory, in one line', async () => {
