@@ -203,6 +203,18 @@ describe('an index made gently', () => {
   });
 });
 
+describe('a few entries that are ranked among many', () => {
+  it('have words as rare as in the whole', () => {
+    const few = nodes.filter((n) => ['lora', 'ppo', 'kaggle'].includes(n.slug));
+    const score = (s: Search): number =>
+      s('how is a competition of policies held').find((h) => h.node.slug === 'kaggle')?.score ?? 0;
+    const [alone, among, whole] = [createSearch(few), createSearch(few, nodes.length), search].map(score);
+    // ln(1 + 2.5 / 1.5) alone, and about ln(1 + 1000 / 2) among a thousand
+    expect(among).toBeGreaterThan(4 * (alone ?? 0));
+    expect(Math.abs((among ?? 0) / (whole ?? 1) - 1)).toBeLessThan(0.5);
+  });
+});
+
 describe('many entries of one name', () => {
   it('are answered with as many as anybody reads, in their order', () => {
     const [one] = small().entries.filter((p) => p.entry.slug === 'lora');
