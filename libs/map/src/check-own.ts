@@ -29,8 +29,6 @@ export function checkOwn(
       ? [{ file, line, slug, message: `"${slug}" is an entry of the public map: give yours another slug` }]
       : [],
   );
-  // two entries of one slug would bring a complaint for each of their edges
-  if (shadows.length) return [...parsed.problems, ...shadows];
   if (parsed.entries.length + kept.length > MOST_ENTRIES)
     return [
       {
@@ -38,7 +36,13 @@ export function checkOwn(
         message: `there would be ${parsed.entries.length + kept.length} entries of your own; ${MOST_ENTRIES} are allowed`,
       },
     ];
-  return checkParsed(parsed, [...placedAt(publicEntries, PUBLIC), ...placedAt(kept, KEPT)]).map((p) =>
+  // two entries of one slug would bring a complaint for each of their edges: the rest stands beside the public one
+  const shadowing = new Set(shadows.map((p) => p.slug));
+  const rest = {
+    entries: parsed.entries.filter((p) => !shadowing.has(p.entry.slug)),
+    problems: [...parsed.problems, ...shadows],
+  };
+  return checkParsed(rest, [...placedAt(publicEntries, PUBLIC), ...placedAt(kept, KEPT)]).map((p) =>
     p.line === 0 ? { file: p.file, message: p.message, ...(p.slug ? { slug: p.slug } : {}) } : p,
   );
 }

@@ -242,7 +242,7 @@ export const checkEntries = (content: readonly Placed[]): Problem[] => checkToge
  * @param beside sound entries that these are to stand beside
  */
 export function checkParsed({ entries, problems }: Parsed, beside: readonly Placed[] = []): Problem[] {
-  const read = new Set(entries.map((p) => p.entry.slug));
+  const read = new Set([...beside, ...entries].map((p) => p.entry.slug));
   const lost = problems.filter((p) => p.slug === undefined || !read.has(p.slug));
   const slugs = new Set(lost.map((p) => p.slug));
   return [

@@ -129,9 +129,9 @@ ${more}`;
 
   it('finds ways and surroundings', async () => {
     const way = await catalog('path', 'lora', 'pytorch');
-    expect(way.out).toMatch(/^LoRA \(lora\)\n {2}│ .*PyTorch \(pytorch\)\n\d+ edges\n$/s);
+    expect(way.out).toMatch(/^LoRA \(lora\)\n {2}│ .*PyTorch \(pytorch\)\nedges: \d+\n$/s);
     expect((await catalog('path', 'lora', 'pytorch', '--max-length', '1')).out).toBe(
-      'there is no way of at most 1 edges\n',
+      'there is no way of length 1 or less\n',
     );
     const around = await catalog('around', 'lora', '--edge', 'applied-in', '--lang', 'zh');
     expect(around.out).toMatch(/^LoRA 低秩适配 \(lora\)\n└ 应用于 {2}微调 \(fine-tuning\)\n$/);

@@ -43,7 +43,7 @@ ${more}`;
   it('finds nothing wrong with the map of this checkout', async () => {
     const r = await check();
     expect(r).toMatchObject({ code: EXIT.ok, err: '' });
-    expect(r.lines).toEqual([expect.stringMatching(/^\d{3,} entries in \d+ files: nothing is wrong$/)]);
+    expect(r.lines).toEqual([expect.stringMatching(/^entries: \d{3,}, files: \d+; nothing is wrong$/)]);
   });
 
   it('tells all that is wrong with entries of one’s own, each with file and line', async () => {
@@ -72,7 +72,7 @@ ${more}`;
       `${file}:26: body.en: HTML is not allowed in Markdown: "<script>alert(1)</script>"`,
       `${file}:6: contains runs in a circle: house-two → house-three → house-two`,
     ]);
-    expect(r.err).toBe('problems: 3, in 3 entries of 1 files\n');
+    expect(r.err).toBe('problems: 3; entries: 3, files: 1\n');
     expect((await check(file, '--lang', 'zh')).err).toBe('1 个文件、3 个条目中有 3 个问题\n');
     const { lines } = await check(file, '--json');
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
@@ -91,6 +91,15 @@ ${more}`;
     const r = await check(file);
     expect(r.code).toBe(EXIT.refused);
     expect(r.lines).toEqual([`${file}:7: "lora" is an entry of the public map: give yours another slug`]);
+    // and tells the rest, which stands beside the public entry
+    const more = write(
+      'more.yaml',
+      entry('house-one', 'task', '  edges: { uses: [lora, none-such] }\n') + entry('lora', 'technique'),
+    );
+    expect((await check(more)).lines).toEqual([
+      `${more}:7: "lora" is an entry of the public map: give yours another slug`,
+      `${more}:1: "house-one" uses "none-such", and there is no entry "none-such"`,
+    ]);
   });
 
   it('checks a folder as a map by itself, and figures against each other', async () => {

@@ -125,12 +125,12 @@ export const CATALOG_MESSAGES = {
   c_found: m('{shown} of {total} ({mode})', '共 {total} 条，显示 {shown} 条（{mode}）'),
   c_more_hits: m('the next ones: --offset {next}', '后续结果：--offset {next}'),
   c_more: m('there are more: --all shows them', '还有更多：用 --all 查看'),
-  c_way: m('{n} edges', '经过 {n} 条关联'),
-  c_no_way: m('there is no way of at most {n} edges', '在 {n} 条关联之内没有路径'),
-  c_around: m('{entries} entries, {edges} edges between them', '{entries} 个条目，其间 {edges} 条关联'),
+  c_way: m('edges: {n}', '经过 {n} 条关联'),
+  c_no_way: m('there is no way of length {n} or less', '在 {n} 条关联之内没有路径'),
+  c_around: m('entries: {entries}; edges between them: {edges}', '{entries} 个条目，其间 {edges} 条关联'),
   c_truncated: m('there is more than --limit lets through', '还有更多，受 --limit 限制未显示'),
   c_size: m(
-    '{nodes} entries ({private} of your own), {edges} edges',
+    'entries: {nodes} (your own: {private}); edges: {edges}',
     '{nodes} 个条目（其中自有 {private} 个），{edges} 条关联',
   ),
   c_version_of_map: m('version {version}', '版本 {version}'),
@@ -159,9 +159,9 @@ export const CATALOG_MESSAGES = {
   s_approved: m('approved', '已批准'),
   s_rejected: m('rejected', '已驳回'),
   c_check_lines: m('each with its line: strata catalog check {file}', '逐条列出行号：strata catalog check {file}'),
-  c_sound: m('{entries} entries in {files} files: nothing is wrong', '{files} 个文件，{entries} 个条目：没有问题'),
+  c_sound: m('entries: {entries}, files: {files}; nothing is wrong', '{files} 个文件，{entries} 个条目：没有问题'),
   c_problems: m(
-    'problems: {problems}, in {entries} entries of {files} files',
+    'problems: {problems}; entries: {entries}, files: {files}',
     '{files} 个文件、{entries} 个条目中有 {problems} 个问题',
   ),
   kept_answer: m(

@@ -119,7 +119,7 @@ describe('ways and surroundings', () => {
 
   it('say each edge as it is met', () => {
     const way = { length: 2, nodes: nodes.slice(0, 3), edges: [ab, cb] };
-    expect(pathText(en, way)).toBe('A (a)\n  │ uses\nB (b)\n  │ part of\nC (c)\n2 edges');
+    expect(pathText(en, way)).toBe('A (a)\n  │ uses\nB (b)\n  │ part of\nC (c)\nedges: 2');
     expect(pathText(zh, way)).toContain('  │ 属于\n');
   });
 
