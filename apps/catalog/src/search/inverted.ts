@@ -1,4 +1,4 @@
-import { createPairLog, createVector } from './vector.js';
+import { createLog, createVector } from './vector.js';
 
 /** A part of a document. */
 export interface Field {
@@ -37,7 +37,8 @@ export interface InvertedBuilder {
 
 export const STEPS = 255;
 export const MOST_DOCUMENTS = 1 << 24;
-const DOCUMENT = MOST_DOCUMENTS - 1;
+/** Documents and terms have 24 bits, above them are steps or occurrences. */
+const LOW = MOST_DOCUMENTS - 1;
 const K1 = 1.2;
 /** Occurrences are counted to three: more say little (k₁), and so four fields fit into eight bits. */
 const MOST_TF = 3;
@@ -51,7 +52,9 @@ const COMMON_LEAST = 50;
 /** @param among documents that N counts at least: those that are searched apart and ranked together with these */
 export function createInverted(fields: readonly Field[], among = 0): InvertedBuilder {
   if (fields.length > MOST_FIELDS) throw new RangeError(`${fields.length} fields; ${MOST_FIELDS} at most`);
-  const log = createPairLog();
+  // what the documents hold, one after the other: occurrences in eight bits, term in the others
+  const log = createLog();
+  const sizes = createVector();
   const lengths = fields.map(() => createVector());
   const weights: number[] = [];
   let df = new Uint32Array(1024);
@@ -63,6 +66,7 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
 
   return {
     add(field, term) {
+      if (term >= MOST_DOCUMENTS) throw new RangeError(`more than ${MOST_DOCUMENTS} terms`);
       if (term >= tf.length) {
         const room = 2 * term;
         const [moreTf, moreDf] = [new Uint8Array(room), new Uint32Array(room)];
@@ -82,9 +86,10 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
       if (documents === MOST_DOCUMENTS) throw new RangeError(`more than ${MOST_DOCUMENTS} documents`);
       for (const term of touched) {
         df[term]!++;
-        log.push(term, ((tf[term] ?? 0) << 24) | documents);
+        log.push((tf[term]! << 24) | term);
         tf[term] = 0;
       }
+      sizes.push(touched.length);
       touched.length = 0;
       fields.forEach((_, f) => {
         lengths[f]?.push(here[f] ?? 0);
@@ -98,21 +103,26 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
       const all = Math.max(documents, among);
       const common = Math.max(COMMON_LEAST, COMMON_SHARE * documents);
       const lastOnly = MOST_TF << (FIELD_BITS * (fields.length - 1));
-      const kept = (term: number, packed: number): boolean =>
-        (df[term] ?? 0) <= common || fields.length === 1 || ((packed >>> 24) & ~lastOnly) !== 0;
+      const kept = (entry: number): boolean =>
+        df[entry & LOW]! <= common || fields.length === 1 || ((entry >>> 24) & ~lastOnly) !== 0;
 
-      const counts = new Uint32Array(terms);
-      for (const chunk of log.chunks()) {
-        for (let i = 0; i < chunk.length; i += 2) if (kept(chunk[i]!, chunk[i + 1]!)) counts[chunk[i]!]!++;
+      const starts = new Uint32Array(terms + 1);
+      for (const chunk of log.chunks(false)) {
+        for (const entry of chunk) if (kept(entry)) starts[(entry & LOW) + 1]!++;
         yield;
       }
-      const starts = new Uint32Array(terms + 1);
-      for (let t = 0; t < terms; t++) starts[t + 1] = starts[t]! + counts[t]!;
+      for (let t = 0; t < terms; t++) starts[t + 1]! += starts[t]!;
       const postings = new Uint32Array(starts[terms] ?? 0);
       const free = starts.slice();
-      for (const chunk of log.drain()) {
-        for (let i = 0; i < chunk.length; i += 2)
-          if (kept(chunk[i]!, chunk[i + 1]!)) postings[free[chunk[i]!]!++] = chunk[i + 1]!;
+      const held = sizes.data;
+      let document = -1;
+      let left = 0;
+      for (const chunk of log.chunks(true)) {
+        for (const entry of chunk) {
+          while (left === 0) left = held[++document]!;
+          left--;
+          if (kept(entry)) postings[free[entry & LOW]!++] = (entry & ~LOW) | document;
+        }
         yield;
       }
 
@@ -135,11 +145,10 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
         const idf = Math.log(1 + (all - n + 0.5) / (n + 0.5));
         let greatest = 0;
         for (let i = 0; i < list.length; i++) {
-          const document = list[i]! & DOCUMENT;
+          const at = list[i]! & LOW;
           let sum = 0;
-          for (let f = 0, tfs = list[i]! >>> 24; tfs; f++, tfs >>= FIELD_BITS)
-            sum += (tfs & MOST_TF) * shrink[f]![document]!;
-          const impact = ((idf * (K1 + 1) * sum) / (K1 + sum)) * weights[document]!;
+          for (let f = 0, tfs = list[i]! >>> 24; tfs; f++, tfs >>= FIELD_BITS) sum += (tfs & MOST_TF) * shrink[f]![at]!;
+          const impact = ((idf * (K1 + 1) * sum) / (K1 + sum)) * weights[at]!;
           impacts[i] = impact;
           if (impact > greatest) greatest = impact;
         }
@@ -169,7 +178,7 @@ function sortBySteps(list: Uint32Array, impacts: Float32Array, greatest: number,
   for (let p = 0; p <= STEPS; p++) at[p + 1]! += at[p]!;
   for (let i = 0; i < list.length; i++) {
     const p = place(i);
-    sorted[at[p]!++] = ((p << 24) | (list[i]! & DOCUMENT)) >>> 0;
+    sorted[at[p]!++] = ((p << 24) | (list[i]! & LOW)) >>> 0;
   }
   list.set(sorted.subarray(0, list.length));
 }

@@ -39,6 +39,8 @@ const KIND_WEIGHTS: Partial<Record<MapNode['kind'], number>> = { recipe: 0.5, so
 const EXACT = 1_000;
 /** A name that is a part of the query counts so much times its share of it. */
 const PART = 30;
+/** Whether a hit is called what was asked for, under any of its names. */
+export const isNamed = ({ score }: Hit): boolean => score >= EXACT / 4;
 const CALLED_WEIGHTS: Readonly<Record<Called, number>> = { [CALLED.name]: 1, [CALLED.alias]: 0.9, [CALLED.title]: 0.8 };
 
 const HAN_RUN = /\p{Script=Han}+/gu;

@@ -27,47 +27,33 @@ export function createVector(): Vector {
   };
 }
 
-const CHUNK = 1 << 20;
+const CHUNK = 1 << 21;
 
-/** Pairs of numbers, written once and read once; what was read is let go. */
-export interface PairLog {
-  push(a: number, b: number): void;
-  readonly length: number;
-  /** All pairs in their order, a chunk at a time. */
-  chunks(): Iterable<Uint32Array>;
-  /** The same, and each chunk is forgotten behind. */
-  drain(): Iterable<Uint32Array>;
+/** Numbers that are written in one go and read in one go; what was read can be let go. */
+export interface Log {
+  push(value: number): void;
+  /** All numbers in their order, a chunk at a time; with `forget`, each chunk is dropped behind. */
+  chunks(forget: boolean): Iterable<Uint32Array>;
 }
 
-export function createPairLog(): PairLog {
+export function createLog(): Log {
   const full: (Uint32Array | undefined)[] = [];
-  let chunk = new Uint32Array(2 * 1024);
+  let chunk = new Uint32Array(1024);
   let used = 0;
-  let count = 0;
-  const close = (): void => {
-    full.push(chunk.subarray(0, used));
-    chunk = new Uint32Array(2 * CHUNK);
-    used = 0;
-  };
   return {
-    push(a, b) {
-      if (used === chunk.length) close();
-      chunk[used++] = a;
-      chunk[used++] = b;
-      count++;
+    push(value) {
+      if (used === chunk.length) {
+        full.push(chunk);
+        chunk = new Uint32Array(CHUNK);
+        used = 0;
+      }
+      chunk[used++] = value;
     },
-    get length() {
-      return count;
-    },
-    *chunks() {
-      for (const c of full) if (c) yield c;
-      yield chunk.subarray(0, used);
-    },
-    *drain() {
+    *chunks(forget) {
       for (let i = 0; i < full.length; i++) {
-        const c = full[i];
-        full[i] = undefined;
-        if (c) yield c;
+        const held = full[i];
+        if (forget) full[i] = undefined;
+        if (held) yield held;
       }
       yield chunk.subarray(0, used);
     },
