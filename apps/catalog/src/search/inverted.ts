@@ -126,12 +126,16 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
         yield;
       }
 
-      // 1 / (1 − b + b · length / mean), by field and document
-      const shrink = fields.map(({ weight, b }, f) => {
+      // weight / (1 − b + b · length / mean), by field and document
+      const shrink = fields.map(() => new Float32Array(documents));
+      for (const [f, { weight, b }] of fields.entries()) {
         const own = lengths[f]?.data ?? new Uint32Array();
-        const mean = own.reduce((a, n) => a + n, 0) / Math.max(1, documents) || 1;
-        return Float32Array.from(own, (n) => weight / (1 - b + (b * n) / mean));
-      });
+        let total = 0;
+        for (const n of own) total += n;
+        const mean = total / Math.max(1, documents) || 1;
+        for (let d = 0; d < documents; d++) shrink[f]![d] = weight / (1 - b + (b * own[d]!) / mean);
+        yield;
+      }
       const scales = new Float32Array(terms);
       let impacts = new Float32Array(1024);
       let sorted = new Uint32Array(1024);

@@ -21,7 +21,7 @@ export type Rank = (wanted: readonly Wanted[], options: RankOptions) => Ranked[]
 
 const DOCUMENT = MOST_DOCUMENTS - 1;
 /** Postings that one query may add up. The heaviest are first (Lin and Trotman 2015), and below so many nothing is left out. */
-export const MOST_POSTINGS = 300_000;
+export const MOST_POSTINGS = 200_000;
 /** Documents that are looked at by a test. */
 const MOST_TESTED = 20_000;
 /** Documents that are sorted at a time, at most. */
