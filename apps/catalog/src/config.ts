@@ -23,6 +23,16 @@ export const ConfigSchema = z.object({
     .describe(
       'folder where the evidence suite left its records, which are shown with recipes; empty: .evidence of the checkout, if it is there',
     ),
+  DATA_DIR: z
+    .string()
+    .default('')
+    .describe('folder that keeps the model for search by meaning; empty: it is trained at every start'),
+  CATALOG_SEMANTIC: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'search by meaning, with a model that is trained on the map in the background (about half a minute of processor time, kept in DATA_DIR); off: search by words only',
+    ),
 });
 export type Config = z.output<typeof ConfigSchema>;
 

@@ -20,6 +20,8 @@ import { createDatabase } from './overlay/database.js';
 import type { ThreadProgram } from './overlay/read-import.js';
 import { createVersions, type Versions } from './overlay/versions.js';
 import { viewOf } from './public-view.js';
+import { createSemantic, NO_SEMANTIC } from './semantic/semantic.js';
+import type { ChildProgram } from './semantic/train.js';
 import { createTenantViews } from './tenant-views.js';
 
 /** Milliseconds between tries to note the version of the public map while the database is away. */
@@ -62,16 +64,23 @@ function recordWhenPossible(record: () => Promise<void>, log: ServiceLogger): ()
   };
 }
 
+export interface Programs {
+  /** Reads imports. */
+  readonly thread?: ThreadProgram;
+  /** Trains the model of meanings. */
+  readonly training?: ChildProgram;
+}
+
 /**
  * The catalog's servers over some content.
- * @param thread program of the thread that reads imports, where it is not the built one
+ * @param programs those that run beside the service, where they are not the built ones
  * @throws StrataError when the content or a recipe is wrong, or a port is taken
  */
 export async function startCatalog(
   config: Config,
   content: Parsed,
   recipes: readonly RecipeDefinition[],
-  thread?: ThreadProgram,
+  programs: Programs = {},
 ): Promise<Running> {
   const log = createLogger('catalog', config.LOG_LEVEL, config.LOG_PRETTY);
   const map = buildMap(content, recipes);
@@ -82,6 +91,11 @@ export async function startCatalog(
   const versions: Versions = createVersions(database);
   const views = createTenantViews(publicView, publicEntries, recipes, config.DATABASE_URL ? versions : undefined);
 
+  const semantic =
+    config.CATALOG_SEMANTIC === 'on'
+      ? createSemantic({ nodes: map.sorted, dataDir: config.DATA_DIR, log, program: programs.training })
+      : NO_SEMANTIC;
+
   const grpc = createGrpcServer({
     host: config.GRPC_HOST,
     port: config.GRPC_PORT,
@@ -91,7 +105,7 @@ export async function startCatalog(
   });
   grpc.add(
     catalog.CatalogServiceService,
-    catalogMethods({ views, versions, publicEntries, recipes, evidence, thread }),
+    catalogMethods({ views, versions, publicEntries, recipes, evidence, thread: programs.thread, semantic }),
   );
   const grpcPort = await grpc.listen();
   // the map is in memory before the port opens: what answers is ready
@@ -110,6 +124,7 @@ export async function startCatalog(
     httpPort: health.port,
     async close() {
       giveUp();
+      semantic.close();
       views.close();
       await Promise.all([grpc.close(), health.close()]);
       await database.close();

@@ -7,7 +7,9 @@ import { NO_FILTER, testOf, type NodeFilter } from '../map/filter.js';
 import { around, edgesAt, wayBetween } from '../map/graph.js';
 import { coverageOf } from '../map/coverage.js';
 import type { MapNode } from '../map/map.js';
-import type { Hit } from '../search/search.js';
+import { isNamed, type Hit } from '../search/search.js';
+import { fused } from '../semantic/fuse.js';
+import type { Semantic } from '../semantic/semantic.js';
 import type { View, Views } from '../views.js';
 import { wireCoverage, wireNode } from '../wire.js';
 import type { RecipeDetail } from './recipes.js';
@@ -55,6 +57,20 @@ function facetsOf(nodes: readonly MapNode[]): catalog.FacetCount[] {
     .sort((a, b) => b.count - a.count || (`${a.facet} ${a.value}` < `${b.facet} ${b.value}` ? -1 : 1));
 }
 
+const MODES = ['plain', 'semantic', 'both'] as const;
+type Mode = (typeof MODES)[number];
+/** Entries that are near in meaning; beside words, those that words may have missed. */
+const MOST_NEAR: Readonly<Record<Mode, number>> = { plain: 0, semantic: 100, both: 50 };
+
+/** @throws StrataError `invalid_request` */
+function modeOf(mode: string): Mode {
+  const found = mode === '' ? 'both' : MODES.find((m) => m === mode);
+  if (found) return found;
+  throw new StrataError('invalid_request', `there is no mode "${mode}"; there are ${MODES.join(', ')}`, {
+    where: { field: 'mode' },
+  });
+}
+
 const cellOf = (cell: Cell): catalog.InsightCell => ({
   value:
     typeof cell === 'number'
@@ -65,16 +81,13 @@ const cellOf = (cell: Cell): catalog.InsightCell => ({
 });
 const infoOf = ({ name, title, about, chart }: Insight): catalog.InsightInfo => ({ name, title, about, chart });
 
-/** Search by meaning, where a model for it is ready: entries with their likeness to a text, best first. */
-export type Semantic = (view: View, query: string) => Promise<Hit[] | undefined>;
-
 type Reading = Pick<
   Implementation<typeof catalog.CatalogServiceService>,
   'getNode' | 'listNodes' | 'search' | 'neighbours' | 'path' | 'subgraph' | 'stats' | 'coverage' | 'insight' | 'watch'
 >;
 
 /** What reads the map. */
-export function readMethods(views: Views, recipe: RecipeDetail): Reading {
+export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semantic): Reading {
   return {
     async getNode({ slug, tenant }) {
       const node = known(await views.of(tenant), slug);
@@ -99,20 +112,21 @@ export function readMethods(views: Views, recipe: RecipeDetail): Reading {
 
     async search({ query, filter, limit, offset, mode, tenant }) {
       if (!query.trim()) throw new StrataError('invalid_request', 'the query is empty', { where: { field: 'q' } });
-      if (mode && mode !== 'plain' && mode !== 'semantic')
-        throw new StrataError('invalid_request', `there is no mode "${mode}"; there are plain and semantic`, {
-          where: { field: 'mode' },
-        });
+      const wanted = modeOf(mode);
       const view = await views.of(tenant);
       const test = filter ? testOf(view.map, filterOf(filter), (slug) => known(view, slug)) : undefined;
-      const hits = view.search(query, { test });
+      const meaning = wanted === 'plain' ? undefined : semantic.current();
+      const how = meaning ? wanted : 'plain';
+      const near = meaning?.nearest(query, view.map.nodes, { most: MOST_NEAR[wanted], test }) ?? [];
+      const words = how === 'semantic' ? [] : view.search(query, { test });
+      const hits: readonly Hit[] = how === 'both' ? fused(words, near, isNamed) : how === 'semantic' ? near : words;
       const nodes = hits.map((h) => h.node);
       const page = hits.slice(offset, offset + limitOf(limit));
       return {
         hits: page.map((h) => ({ node: wireNode(h.node), score: h.score })),
         total: hits.length,
         facets: facetsOf(nodes),
-        mode: 'plain',
+        mode: how,
       };
     },
 
@@ -162,7 +176,7 @@ export function readMethods(views: Views, recipe: RecipeDetail): Reading {
         edgesByKind: counted(map.edges.map((e) => e.kind)),
         version,
         privateNodes: map.sorted.filter((n) => n.private).length,
-        semantic: false,
+        semantic: semantic.current() !== undefined,
       };
     },
 

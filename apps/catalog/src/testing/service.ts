@@ -4,14 +4,15 @@ import type { Parsed } from '@strata/map';
 import { createGrpcClient, type GrpcClient } from '@strata/service-kit';
 import { fileURLToPath } from 'node:url';
 import { ConfigSchema } from '../config.js';
-import { startCatalog } from '../start.js';
+import { startCatalog, type Programs } from '../start.js';
 
 const TOKEN = 'a token of sixteen characters';
 const register = fileURLToPath(new URL('../../../../tools/ts-register.mjs', import.meta.url));
-/** The thread that reads imports, from its source. */
-const thread = {
-  entry: new URL('../overlay/import-thread.ts', import.meta.url),
-  execArgv: ['--no-warnings', '--conditions', '@strata/source', '--import', register],
+const execArgv = ['--no-warnings', '--conditions', '@strata/source', '--import', register];
+/** What runs beside the service, from its source. */
+export const PROGRAMS: Programs = {
+  thread: { entry: new URL('../overlay/import-thread.ts', import.meta.url), execArgv },
+  training: { entry: new URL('../semantic/train-child.ts', import.meta.url), execArgv },
 };
 
 export interface TestCatalog {
@@ -31,9 +32,11 @@ export async function startTestCatalog(
     SERVICE_TOKEN: TOKEN,
     GRPC_PORT: 0,
     LOG_LEVEL: 'silent',
+    // a training takes half a minute
+    CATALOG_SEMANTIC: 'off',
     ...settings,
   });
-  const running = await startCatalog(config, content, recipes, thread);
+  const running = await startCatalog(config, content, recipes, PROGRAMS);
   const address = `127.0.0.1:${running.grpcPort}`;
   const client = await createGrpcClient(catalog.CatalogServiceService, { address, token: TOKEN, name: 'the catalog' });
   return {

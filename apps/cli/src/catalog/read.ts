@@ -61,14 +61,12 @@ const search: Command = (app) => ({
   handler: async (args: Args) => {
     const { io, api } = app;
     const offset = number(args.offset) ?? 0;
-    // both is what the gateway does by itself, where search by meaning is ready
-    const mode = text(args.mode) === 'both' ? undefined : text(args.mode);
     const query: Query = {
       q: words(args.query).join(' '),
       ...filterOf(args),
       limit: number(args.limit),
       offset: offset || undefined,
-      mode,
+      mode: text(args.mode),
     };
     const found = await api.get<SearchAnswer>(`${ROUTE}/search`, query);
     io.document(found);

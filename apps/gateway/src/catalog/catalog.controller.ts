@@ -104,7 +104,7 @@ export class CatalogController {
     @RequestId() requestId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<z.output<typeof SearchHits>> {
-    const { q, limit, offset, mode = '', ...filter } = query;
+    const { q, limit, offset, mode, ...filter } = query;
     const asked = { query: q, filter: filterOf(filter), limit, offset, mode, tenant };
     const found = fresh(await this.catalog.read('search', asked, requestId), reply);
     return {

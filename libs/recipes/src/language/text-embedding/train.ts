@@ -17,7 +17,7 @@ import {
 import { ngramsOf, vocabularyOf, type Vocabulary } from '../../shared/ngram-bag.js';
 import { encoderWeights, embeddingExport, embeddingLoss, type EmbeddingModel } from './text-embedding.model.js';
 import type { EncoderWeights } from './encoder.js';
-import type { TextEmbeddingParams } from './params.js';
+import { textEmbeddingParams, type TextEmbeddingParams } from './params.js';
 import { groupsOf, retrievalScores, type RetrievalScores } from './ranking.js';
 
 /** Two texts that belong together. */
@@ -130,6 +130,16 @@ export async function trainEmbedding(
   } finally {
     await evaluator?.release();
   }
+}
+
+/** `trainEmbedding` of plain pairs, for programs that keep a model of their own. @param params those of the recipe, with its defaults */
+export async function learnEmbedding(
+  ctx: FitContext,
+  params: Partial<TextEmbeddingParams>,
+  pairs: readonly Pair[],
+): Promise<TrainedEmbedding> {
+  const p = textEmbeddingParams.parse(params);
+  return trainEmbedding(ctx, p, encodePairs(pairs, ngramsOf(p)));
 }
 
 /** The pairs both of whose texts have an n-gram that is learned: the others teach nothing. */
