@@ -31,7 +31,7 @@ export const fineTuneParams = z.strictObject({
   lora_targets: z
     .array(z.enum(LORA_TARGETS))
     .min(1)
-    .default(['tokens', 'qkv', 'out'])
+    .default(['tokens'])
     .describe(
       'Layers that get low-rank changes: tokens, the table of embeddings; qkv and out of attention; up, gate and down of the feed-forward layers',
     ),

@@ -20,11 +20,16 @@ function logitsOf(b: GraphBuilder, model: TaggerModel, steps: number | 'L', trai
   return dense(b, kept, { units: model.tags.length, name: 'output' });
 }
 
-/** Mean cross-entropy of the first token of each word: `target` int64 [N, T], `NO_TAG` elsewhere. */
-export function taggerLoss(b: GraphBuilder, model: TaggerModel, steps: number): Value {
+/**
+ * Cross-entropy of the first token of each word: `target` int64 [N, T], `NO_TAG` elsewhere. Added up over a sentence, as a mean over sentences and the words that one has on average: each word counts the
+ * same, whether its batch holds long sentences or short ones.
+ */
+export function taggerLoss(b: GraphBuilder, model: TaggerModel, steps: number, words: number): Value {
   const logits = logitsOf(b, model, steps, true);
   const target = b.op.Transpose(b.input('target', 'int64', ['N', steps]), [1, 0]);
-  return crossEntropy(b, logits, target, { ignoreIndex: NO_TAG, labelSmoothing: model.labelSmoothing });
+  const options = { ignoreIndex: NO_TAG, labelSmoothing: model.labelSmoothing, reduction: 'none' } as const;
+  const sentences = b.op.ReduceSum(crossEntropy(b, logits, target, options), { axes: [0] });
+  return b.op.Mul(b.op.ReduceMean(sentences), b.scalar(1 / words));
 }
 
 /** The likeliest tag of every token by number, `best` int64 [N, L]. */

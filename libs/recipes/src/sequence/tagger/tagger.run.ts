@@ -60,7 +60,9 @@ export async function run(ctx: JobContext, params: SequenceTaggerParams): Promis
     labelSmoothing: params.label_smoothing,
   };
   const ids = rows.map((r) => r.ids);
-  const unrolled = unrolledStep(ids, (b, steps) => taggerLoss(b, model, steps), params, {
+  const tokensOfWords = rows.reduce((n, r) => n + r.first.filter((at) => at >= 0).length, 0);
+  const words = Math.max(1, tokensOfWords) / rows.length;
+  const unrolled = unrolledStep(ids, (b, steps) => taggerLoss(b, model, steps, words), params, {
     optimizer: adamw({ weightDecay: params.weight_decay }),
     clipNorm: params.max_grad_norm,
   });

@@ -2,11 +2,15 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DatasetHandle, RecipeDefinition } from '@strata/contracts';
 import { trainTokenizer } from '@strata/data';
+import { bindParameters, GraphBuilder, initialParameters, toOnnx, type Value } from '@strata/graph';
 import { createRng } from '@strata/kernel';
+import { createSession, tensor, type Tensor } from '@strata/runtime';
 import { openModel } from '@strata/serving';
 import { getRecipe } from '../../index.js';
 import { asInput, datasetFromText, localFolder, runLocally, type LocalRun } from '../../testing/local-context.js';
+import { tokenFeeds } from '../shared/tokens.js';
 import { encodeSentence } from './sentences.js';
+import { NO_TAG, taggerLoss, taggerExport, type TaggerModel } from './tagger.model.js';
 import definition from './tagger.recipe.js';
 
 const recipe = definition as RecipeDefinition;
@@ -89,6 +93,65 @@ describe('sequence/tagger', () => {
     });
     await expect(train({}, { train: rows })).rejects.toMatchObject({ code: 'invalid_data', where: { line: 2 } });
     await expect(train({}, { train: await data('a\tO\nb\tO\n') })).rejects.toMatchObject({ code: 'invalid_input' });
+  });
+});
+
+describe('the loss', () => {
+  const model: TaggerModel = {
+    tags: ['O', 'B-x'],
+    vocabulary: 9,
+    cell: 'gru',
+    units: 3,
+    layers: 1,
+    bidirectional: true,
+    embeddingDim: 4,
+    dropout: 0,
+    labelSmoothing: 0,
+  };
+  const sentences = [[1, 2], [3], [4, 5, 6, 7, 8, 1], [2, 3, 4, 5, 6]].map((ids) => Int32Array.from(ids));
+  /** Even ids mark names, 5 is the second part of a word. */
+  const tagOf = (id: number): number => (id === 5 ? NO_TAG : 1 - (id % 2));
+  const words = sentences.flatMap((s) => [...s]).filter((id) => id !== 5).length / sentences.length;
+
+  async function run(
+    graph: ReturnType<typeof taggerExport>,
+    feeds: Record<string, Tensor>,
+  ): Promise<Record<string, Tensor>> {
+    const session = await createSession(toOnnx(graph));
+    const answer = await session.run(feeds);
+    await session.release();
+    return answer;
+  }
+  const made = (steps: number): GraphBuilder => {
+    const b = new GraphBuilder('loss');
+    const loss: Value = taggerLoss(b, model, steps, words);
+    b.output('loss', loss);
+    return b;
+  };
+  const weights = initialParameters(made(6).parameters, createRng(6));
+  async function lossOf(rows: readonly number[], steps: number): Promise<number> {
+    const of = Int32Array.from(rows);
+    const target = rows.flatMap((r) =>
+      Array.from({ length: steps }, (_, i) => ((id) => (id === undefined ? NO_TAG : tagOf(id)))(sentences[r]?.[i])),
+    );
+    const feeds = { ...tokenFeeds(sentences, of, steps), target: tensor.int64(target, [rows.length, steps]) };
+    return (await run(bindParameters(made(steps).build(), weights), feeds))['loss']?.data[0] as number;
+  }
+
+  it('counts each word the same, whether its batch holds long sentences or short ones', async () => {
+    const [short, long] = [await lossOf([0, 1], 2), await lossOf([2, 3], 6)];
+    const together = await lossOf([0, 1, 2, 3], 6);
+    expect((2 * short + 2 * long) / 4).toBeCloseTo(together, 5);
+    // the mean over all words of what the served model says
+    const all = tokenFeeds(sentences, Int32Array.of(0, 1, 2, 3), 6);
+    const { probabilities } = await run(bindParameters(taggerExport(model), weights), all);
+    const costs = sentences.flatMap((s, r) =>
+      Array.from(s).flatMap((id, i) => {
+        const p = probabilities?.data[(r * 6 + i) * 2 + Math.max(0, tagOf(id))] as number;
+        return tagOf(id) === NO_TAG ? [] : [-Math.log(p)];
+      }),
+    );
+    expect(together).toBeCloseTo(costs.reduce((a, b) => a + b, 0) / costs.length, 5);
   });
 });
 

@@ -1,46 +1,29 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { ModelHandle } from '@strata/contracts';
 import { tensorOf, toOnnx, type Graph } from '@strata/graph';
 import { loadOnnx } from '@strata/graph/onnx';
 import { createRng } from '@strata/kernel';
-import { idxArchive } from '../../testing/idx-archive.js';
+import { evidence, figure } from '../../testing/evidence.js';
 import { importedModel } from '../../testing/imported-model.js';
-import { datasetFromText, localDataset, localFolder, runLocally } from '../../testing/local-context.js';
-import recipe from './fine-tune-onnx.recipe.js';
+import { datasetFromText, localDataset } from '../../testing/local-context.js';
+import { digitArchive, mnist, type Digit } from '../../testing/mnist.js';
 
 // A network that PyTorch trained on the digits 0 to 4 (tools/fixtures/digit_trunk.py) learns to tell 5 to 9 from few examples.
-const mnist = path.join(
-  process.env.STRATA_DATA ?? path.resolve(import.meta.dirname, '../../../../../../shared/data'),
-  'mnist',
-);
-const present = existsSync(mnist);
-if (!present) console.log(`skipped: transfer on MNIST (set STRATA_DATA; there is no ${mnist})`);
+const { present, file, folder, step, end } = evidence('transfer on MNIST');
 
 const TRUNK = path.join(import.meta.dirname, 'fixtures/digits-0-4.onnx');
 const PIXELS = 28 * 28;
-const idx = (file: string, header: number): Buffer => gunzipSync(readFileSync(path.join(mnist, file))).subarray(header);
-
-interface Digit {
-  readonly label: number;
-  readonly pixels: Uint8Array;
-}
 
 /** The first `each` pictures of each digit from 5 on. */
 function digits(part: 'train' | 't10k', each: number): Digit[] {
-  const images = idx(`${part}-images-idx3-ubyte.gz`, 16);
-  const labels = idx(`${part}-labels-idx1-ubyte.gz`, 8);
   const count = new Map<number, number>();
-  return Array.from(labels, (label, n) => ({ label, pixels: images.subarray(n * PIXELS, (n + 1) * PIXELS) })).filter(
-    ({ label }) => {
-      const seen = count.get(label) ?? 0;
-      count.set(label, seen + 1);
-      return label >= 5 && seen < each;
-    },
-  );
+  return mnist(file('mnist'), part).filter(({ label }) => {
+    const seen = count.get(label) ?? 0;
+    count.set(label, seen + 1);
+    return label >= 5 && seen < each;
+  });
 }
 
 /** A column for each pixel, with all digits of a float32. */
@@ -54,14 +37,6 @@ const asColumns = (rows: readonly Digit[]): string =>
   ]
     .map((cells) => `${cells.join(',')}\n`)
     .join('');
-
-/** The same pictures in the same order as an archive. */
-const asArchive = (rows: readonly Digit[]): Uint8Array =>
-  idxArchive({
-    side: [28, 28],
-    pixels: Buffer.concat(rows.map((r) => r.pixels)),
-    labels: rows.map((r) => r.label),
-  });
 
 /** The same network with weights as PyTorch draws them: uniform in ±1/√fan-in. */
 function untrained(graph: Graph): Graph {
@@ -85,15 +60,7 @@ function untrained(graph: Graph): Graph {
 }
 
 (present ? describe : describe.skip)('transfer from the digits 0-4 to 5-9', () => {
-  const folders: string[] = [];
-  afterAll(async () => {
-    for (const f of folders) await rm(f, { recursive: true, force: true });
-  });
-  const folder = async (): Promise<string> => {
-    const dir = await localFolder('strata-digits-');
-    folders.push(dir);
-    return dir;
-  };
+  afterAll(end);
 
   it('100 pictures of each class teach more than they do without the old weights', async () => {
     const modelOf = async (change: (graph: Graph) => Graph): Promise<ModelHandle> =>
@@ -103,7 +70,7 @@ function untrained(graph: Graph): Graph {
     const both = async (part: 'train' | 't10k', each: number) => {
       const rows = digits(part, each);
       const archive = path.join(await folder(), `${part}.zip`);
-      await writeFile(archive, asArchive(rows));
+      await writeFile(archive, digitArchive(rows));
       return { columns: await datasetFromText(await folder(), asColumns(rows)), archive: await localDataset(archive) };
     };
     const [train, test] = [await both('train', 100), await both('t10k', 400)];
@@ -117,8 +84,7 @@ function untrained(graph: Graph): Graph {
       const params = { target: 'label', task: 'classification', epochs: 30, learning_rate: 0.005, ...runs[name] };
       const model = name === 'from_scratch' ? fresh : trained;
       const inputs = { train: train[form], test: test[form], model };
-      const job = { dir: await folder(), inputs, seed: 1, threads: 2, checkpointEvery: 1e9 };
-      return Number((await runLocally(recipe, params, job)).result['test_accuracy']);
+      return figure((await step('transfer/fine-tune-onnx', params, inputs)).result, 'test_accuracy');
     };
     const figures = {
       convolutions: await learn('convolutions', 'columns'),
@@ -134,5 +100,5 @@ function untrained(graph: Graph): Graph {
     // the same pictures: what is left between the two forms is the rounding of float32
     expect(Math.abs(figures.convolutions_of_archive - figures.convolutions)).toBeLessThan(0.003);
     expect(Math.abs(figures.full_of_archive - figures.full)).toBeLessThan(0.003);
-  }, 240_000);
+  }, 600_000);
 });
