@@ -13,6 +13,7 @@ export {
 export { artifactConfigOf, queueConfigOf, tlsOf } from './config/derive.js';
 export { grpcMetadata, requestIdOf, REQUEST_ID } from './grpc/auth.js';
 export { createGrpcClient, type ClientReadableStream, type CallOptions, type GrpcClient, type GrpcClientOptions } from './grpc/client.js';
+export { Encoded } from './grpc/encoded.js';
 export { fromGrpcError, toGrpcStatus } from './grpc/errors.js';
 export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc/server.js';
 export { grpcChannelCredentials, grpcServerCredentials, type TlsFiles } from './grpc/tls.js';

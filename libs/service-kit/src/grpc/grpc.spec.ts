@@ -7,6 +7,7 @@ import { control } from '@strata/contracts/grpc';
 import { StrataError, silentLogger, type LogFields } from '@strata/kernel';
 import type { ServiceLogger } from '../logging.js';
 import { createGrpcClient, type GrpcClient } from './client.js';
+import { Encoded } from './encoded.js';
 import { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './server.js';
 import type { CallInfo, Implementation } from './types.js';
 
@@ -54,13 +55,19 @@ async function connect(address: string, options: { token?: string; tls?: GrpcSer
 const request = { workerId: 'w', jobId: 'job_1', attempt: 0 };
 
 describe('gRPC between services', () => {
-  it('carries a unary call and the request id', async () => {
+  it('carries a unary call and the request id, into all lines that are logged for it', async () => {
     let seen: CallInfo | undefined;
     const lines: LogFields[] = [];
-    const log: ServiceLogger = { ...silentLogger, child: (f) => (lines.push(f), log) };
+    const logOf = (own: LogFields): ServiceLogger => {
+      const write = (fields: LogFields): void => void lines.push({ ...own, ...fields });
+      return { debug: write, info: write, warn: write, error: write, child: (f) => logOf({ ...own, ...f }) };
+    };
+    const log = logOf({});
     const port = await serve(
       (req, call) => {
         seen = call;
+        call.log.info({ step: 1 }, 'asked');
+        call.log.info({ step: 2 }, 'asked');
         return Promise.resolve(ClaimResponse.fromPartial({ granted: true, reason: req.jobId, attempt: 7 }));
       },
       { log },
@@ -69,12 +76,46 @@ describe('gRPC between services', () => {
     const answer = await client.call.claim(request, { requestId: 'req_abc' });
     expect(answer).toEqual({ granted: true, reason: 'job_1', attempt: 7 });
     expect(seen?.requestId).toBe('req_abc');
-    expect(lines).toEqual([{ request_id: 'req_abc' }]);
+    const request_id = 'req_abc';
+    expect(lines).toEqual([
+      { request_id, step: 1 },
+      { request_id, step: 2 },
+      { request_id, method: 'claim', ms: expect.any(Number) },
+    ]);
+  });
+
+  it('logs a call that failed, with its reason', async () => {
+    const lines: LogFields[] = [];
+    const log: ServiceLogger = { ...quiet, error: (fields) => lines.push(fields) };
+    const port = await serve(() => Promise.reject(new TypeError('a hole in the floor')), { log });
+    const client = await connect(`127.0.0.1:${port}`);
+    await expect(client.call.claim(request, { requestId: 'req_d' })).rejects.toMatchObject({ code: 'internal' });
+    expect(lines).toEqual([
+      {
+        request_id: 'req_d',
+        method: 'claim',
+        ms: expect.any(Number),
+        error: expect.stringContaining('a hole in the floor'),
+      },
+    ]);
+  });
+
+  it('sends the bytes of an answer as the answer', async () => {
+    const answer = { granted: true, reason: '因为', attempt: 300 };
+    // field 1: true; field 2: six bytes of UTF-8; field 3: 300 = 0b10_0101100
+    const bytes = Buffer.from([0x08, 1, 0x12, 6, 0xe5, 0x9b, 0xa0, 0xe4, 0xb8, 0xba, 0x18, 0xac, 0x02]);
+    const port = await serve(() => Promise.resolve(new Encoded<control.ClaimResponse>(bytes)));
+    const client = await connect(`127.0.0.1:${port}`);
+    await expect(client.call.claim(request)).resolves.toEqual(answer);
   });
 
   it('makes a new request id where the caller gives none or an unsafe one', async () => {
     const ids: string[] = [];
-    const port = await serve((_r, call) => (ids.push(call.requestId), granted(_r, call)));
+    const port = await serve((_r, call) => {
+      ids.push(call.requestId);
+      expect(call.requestId).toBe(ids.at(-1));
+      return granted(_r, call);
+    });
     const client = await connect(`127.0.0.1:${port}`);
     await client.call.claim(request);
     await client.call.claim(request, { requestId: 'two words "and" quotes' });
@@ -125,6 +166,18 @@ describe('gRPC between services', () => {
     setTimeout(() => abort.abort(), 30);
     await expect(call).rejects.toMatchObject({ code: 'job_cancelled' });
     while (aborted < 2) await new Promise((r) => setTimeout(r, 10));
+
+    // a handler that looks at its signal late sees that the caller went away before
+    let late: boolean | undefined;
+    const slow = await serve(async (_r, info) => {
+      await new Promise((r) => setTimeout(r, 150));
+      late = info.signal.aborted;
+      return ClaimResponse.fromPartial({});
+    });
+    const hasty = await connect(`127.0.0.1:${slow}`);
+    await expect(hasty.call.claim(request, { deadlineMs: 50 })).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    while (late === undefined) await new Promise((r) => setTimeout(r, 10));
+    expect(late).toBe(true);
   });
 
   it('streams both ways', async () => {

@@ -7,12 +7,13 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { StrataError, isStrataError } from '@strata/kernel';
+import { StrataError, isStrataError, type LogFields } from '@strata/kernel';
 import type { ServiceLogger } from '../logging.js';
 import { tokenChecker, requestIdOf } from './auth.js';
+import { passEncoded } from './encoded.js';
 import { toGrpcStatus } from './errors.js';
 import { grpcServerCredentials, type TlsFiles } from './tls.js';
-import type { GeneratedService, Implementation } from './types.js';
+import type { CallInfo, GeneratedService, Implementation } from './types.js';
 
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
@@ -53,28 +54,54 @@ function guard(token: string): ServerInterceptor {
     });
 }
 
-type UnaryHandler = (
-  request: unknown,
-  call: { requestId: string; signal: AbortSignal; log: ServiceLogger },
-) => Promise<unknown>;
+type UnaryHandler = (request: unknown, call: CallInfo) => Promise<unknown>;
+
+/** What a handler knows of its call, made when it is asked for: most handlers ask for nothing, and a logger costs more than a short answer. */
+class Call implements CallInfo {
+  private abort: AbortController | undefined;
+  private logger: ServiceLogger | undefined;
+  private id: string | undefined;
+
+  constructor(
+    private readonly call: ServerUnaryCall<unknown, unknown>,
+    private readonly parent: ServiceLogger,
+  ) {}
+
+  get requestId(): string {
+    return (this.id ??= requestIdOf(this.call.metadata));
+  }
+
+  get log(): ServiceLogger {
+    return (this.logger ??= this.parent.child({ request_id: this.requestId }));
+  }
+
+  get signal(): AbortSignal {
+    if (this.abort) return this.abort.signal;
+    const abort = (this.abort = new AbortController());
+    if (this.call.cancelled) abort.abort();
+    else this.call.once('cancelled', () => abort.abort());
+    return abort.signal;
+  }
+}
 
 function unary(name: string, handler: UnaryHandler, log: ServiceLogger) {
   return (call: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>): void => {
-    const requestId = requestIdOf(call.metadata);
-    const callLog = log.child({ request_id: requestId });
-    const abort = new AbortController();
-    call.on('cancelled', () => abort.abort());
     const started = performance.now();
-    const took = (): number => Math.round((performance.now() - started) * 10) / 10;
-    handler(call.request, { requestId, signal: abort.signal, log: callLog }).then(
+    const info = new Call(call, log);
+    const fields = (): LogFields => ({
+      request_id: info.requestId,
+      method: name,
+      ms: Math.round((performance.now() - started) * 10) / 10,
+    });
+    handler(call.request, info).then(
       (response) => {
-        callLog.debug({ method: name, ms: took() }, 'call served');
+        log.debug(fields(), 'call served');
         reply(null, response);
       },
       (e: unknown) => {
         const expected = isStrataError(e) && e.httpStatus < 500;
-        callLog[expected ? 'debug' : 'error'](
-          { method: name, ms: took(), error: e instanceof Error ? (e.stack ?? e.message) : String(e) },
+        log[expected ? 'debug' : 'error'](
+          { ...fields(), error: e instanceof Error ? (e.stack ?? e.message) : String(e) },
           'call failed',
         );
         reply(toGrpcStatus(e));
@@ -91,16 +118,20 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     // clients keep streams open and ping them: do not take that for abuse
     'grpc.keepalive_permit_without_calls': 1,
+    // nothing here reads the call counts that grpc-js would keep for every call
+    'grpc.enable_channelz': 0,
   });
   return {
     add(service, implementation) {
       const handlers: UntypedServiceImplementation = {};
+      const methods: Record<string, unknown> = {};
       for (const [name, method] of Object.entries(service)) {
         const handler = implementation[name] as never;
-        handlers[name] =
-          method.requestStream || method.responseStream ? handler : (unary(name, handler, options.log) as never);
+        const streams = method.requestStream || method.responseStream;
+        handlers[name] = streams ? handler : (unary(name, handler, options.log) as never);
+        methods[name] = streams ? method : { ...method, responseSerialize: passEncoded(method.responseSerialize) };
       }
-      server.addService(service as unknown as ServiceDefinition, handlers);
+      server.addService(methods as unknown as ServiceDefinition, handlers);
     },
     async listen() {
       const credentials = await grpcServerCredentials(options.tls);

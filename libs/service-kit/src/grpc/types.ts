@@ -5,6 +5,7 @@ import type {
   MethodDefinition,
 } from '@grpc/grpc-js';
 import type { Logger } from '@strata/kernel';
+import type { Encoded } from './encoded.js';
 
 /** A method as ts-proto generates it. */
 export interface GeneratedMethod<Req, Res> extends Omit<MethodDefinition<Req, Res>, 'originalName'> {
@@ -44,10 +45,10 @@ export interface CallInfo {
   readonly log: Logger;
 }
 
-/** Unary methods return promises; streaming methods get grpc-js's own stream. */
+/** Unary methods return promises of answers, or of the bytes of one; streaming methods get grpc-js's own stream. */
 export type Implementation<S extends GeneratedService> = {
   readonly [K in keyof S]: S[K] extends { requestStream: false; responseStream: false }
-    ? (request: Req<S[K]>, call: CallInfo) => Promise<Res<S[K]>>
+    ? (request: Req<S[K]>, call: CallInfo) => Promise<Res<S[K]> | Encoded<Res<S[K]>>>
     : S[K] extends { requestStream: true; responseStream: true }
       ? handleBidiStreamingCall<Req<S[K]>, Res<S[K]>>
       : S[K] extends { requestStream: true }
