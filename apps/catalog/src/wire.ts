@@ -2,16 +2,8 @@ import type { catalog } from '@strata/contracts/grpc';
 import type { Coverage, Covered } from './map/coverage.js';
 import type { MapNode } from './map/map.js';
 
-const made = new WeakMap<MapNode, catalog.Node>();
-
-/** An entry as it travels; nodes never change, so each is made once. */
+/** An entry as it travels. */
 export function wireNode(n: MapNode): catalog.Node {
-  let node = made.get(n);
-  if (!node) made.set(n, (node = toWire(n)));
-  return node;
-}
-
-function toWire(n: MapNode): catalog.Node {
   const { figure, citation } = n;
   return {
     slug: n.slug,

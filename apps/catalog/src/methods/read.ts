@@ -1,4 +1,4 @@
-import { type catalog } from '@strata/contracts/grpc';
+import { catalog } from '@strata/contracts/grpc';
 import { StrataError } from '@strata/kernel';
 import type { Implementation } from '@strata/service-kit';
 import { INSIGHTS, insightNamed } from '../insight/all.js';
@@ -11,6 +11,7 @@ import { isNamed, type Hit } from '../search/search.js';
 import { fused } from '../semantic/fuse.js';
 import type { Semantic } from '../semantic/semantic.js';
 import type { View, Views } from '../views.js';
+import { nodeAnswer, nodesAnswer, searchAnswer } from '../wire-bytes.js';
 import { wireCoverage, wireNode } from '../wire.js';
 import type { RecipeDetail } from './recipes.js';
 
@@ -91,9 +92,8 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
   return {
     async getNode({ slug, tenant }) {
       const node = known(await views.of(tenant), slug);
-      const wire = wireNode(node);
       const [name] = node.recipes;
-      return node.kind === 'recipe' && name ? { ...wire, recipe: await recipe(name) } : wire;
+      return node.kind === 'recipe' && name ? { ...wireNode(node), recipe: await recipe(name) } : nodeAnswer(node);
     },
 
     async listNodes({ filter, after, limit, tenant }) {
@@ -107,7 +107,8 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
       }
       const hasMore = page.length > most;
       const nodes = page.slice(0, most);
-      return { nodes: nodes.map(wireNode), hasMore, next: hasMore ? (nodes.at(-1)?.slug ?? '') : '' };
+      const next = hasMore ? (nodes.at(-1)?.slug ?? '') : '';
+      return nodesAnswer(nodes, (w) => catalog.ListNodesResponse.encode({ nodes: [], hasMore, next }, w));
     },
 
     async search({ query, filter, limit, offset, mode, tenant }) {
@@ -122,12 +123,7 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
       const hits: readonly Hit[] = how === 'both' ? fused(words, near, isNamed) : how === 'semantic' ? near : words;
       const nodes = hits.map((h) => h.node);
       const page = hits.slice(offset, offset + limitOf(limit));
-      return {
-        hits: page.map((h) => ({ node: wireNode(h.node), score: h.score })),
-        total: hits.length,
-        facets: facetsOf(nodes),
-        mode: how,
-      };
+      return searchAnswer(page, { total: hits.length, facets: facetsOf(nodes), mode: how });
     },
 
     async neighbours({ slug, edgeKind, tenant }) {
@@ -159,7 +155,9 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
         kinds: edgeKinds,
         limit: limitOf(limit, USUAL_AROUND, HIGHEST_AROUND),
       });
-      return { nodes: nodes.map(wireNode), edges: edges.map((e) => ({ ...e })), truncated };
+      return nodesAnswer(nodes, (w) =>
+        catalog.SubgraphResponse.encode({ nodes: [], edges: edges.map((e) => ({ ...e })), truncated }, w),
+      );
     },
 
     async stats({ tenant }) {

@@ -1,0 +1,35 @@
+import { describe, expect, it } from '@jest/globals';
+import { catalog } from '@strata/contracts/grpc';
+import { readContent } from '@strata/map';
+import { BUNDLED_CONTENT } from './app.module.js';
+import { assemble } from './map/map.js';
+import { nodeAnswer, nodesAnswer, searchAnswer } from './wire-bytes.js';
+import { wireNode } from './wire.js';
+
+const { Node, ListNodesResponse, SearchResponse } = catalog;
+
+describe('answers as bytes', () => {
+  it('say of every entry of the map what its message says, also the second time', async () => {
+    const { entries } = await readContent(BUNDLED_CONTENT);
+    const { sorted } = assemble(
+      entries.map((p) => p.entry),
+      [],
+    );
+    for (const n of [...sorted, ...sorted]) expect(Node.decode(nodeAnswer(n).bytes)).toEqual(wireNode(n));
+
+    const page = { nodes: sorted.slice(0, 40).map(wireNode), hasMore: true, next: 'ü' };
+    const list = nodesAnswer(sorted.slice(0, 40), (w) => ListNodesResponse.encode({ ...page, nodes: [] }, w));
+    expect(ListNodesResponse.decode(list.bytes)).toEqual(page);
+
+    const hits = sorted.map((node, i) => ({ node, score: i % 3 ? 1 / i : 0 }));
+    const rest = { total: 12_345, facets: [{ facet: 'kind', value: '类', count: 7 }], mode: 'both' };
+    expect(SearchResponse.decode(searchAnswer(hits, rest).bytes)).toEqual({
+      hits: hits.map(({ node, score }) => ({ node: wireNode(node), score })),
+      ...rest,
+    });
+  });
+
+  it('are empty messages where there is nothing to say', () => {
+    expect(searchAnswer([], { total: 0, facets: [], mode: '' }).bytes).toHaveLength(0);
+  });
+});
