@@ -29,6 +29,8 @@ export interface CatalogMap {
 /** Slug of the entry that stands for a recipe: `recipe-language-text-classifier`. */
 export const recipeSlug = (name: string): string => `recipe-${name.replace('/', '-')}`;
 
+const NONE: readonly never[] = [];
+
 /** Written entries and recipes as nodes and edges; nothing is checked. `own` are entries of one tenant. */
 export function assemble(
   entries: readonly Entry[],
@@ -39,7 +41,6 @@ export function assemble(
   for (const recipe of recipes)
     for (const slug of recipe.catalog) runs.set(slug, [...(runs.get(slug) ?? []), recipe.name]);
 
-  const all = [...entries, ...own];
   const outgoing = new Map<string, MapEdge[]>();
   const incoming = new Map<string, MapEdge[]>();
   const edges: MapEdge[] = [];
@@ -53,18 +54,19 @@ export function assemble(
     push(outgoing, edge.from, edge);
     push(incoming, edge.to, edge);
   };
-  for (const entry of all) for (const edge of edgesOf(entry)) add(edge);
+  for (const list of [entries, own]) for (const entry of list) for (const edge of edgesOf(entry)) add(edge);
   for (const [slug, made] of runs) for (const name of made) add({ kind: 'runs-as', from: slug, to: recipeSlug(name) });
+  // a list that grew has room for sixteen more: at a million entries that is what the map weighs
+  for (const [slug, list] of incoming) incoming.set(slug, list.slice());
 
   const nodes = new Map<string, MapNode>();
-  const isOwn = new Set(own);
-  for (const entry of all)
-    nodes.set(entry.slug, {
-      ...entry,
-      edges: outgoing.get(entry.slug) ?? [],
-      recipes: runs.get(entry.slug) ?? [],
-      private: isOwn.has(entry),
-    });
+  const hang = (entry: Entry, isOwn: boolean): void => {
+    const { slug } = entry;
+    const from = outgoing.get(slug)?.slice() ?? NONE;
+    nodes.set(slug, { ...entry, edges: from, recipes: runs.get(slug) ?? NONE, private: isOwn });
+  };
+  for (const entry of entries) hang(entry, false);
+  for (const entry of own) hang(entry, true);
   for (const r of recipes)
     nodes.set(recipeSlug(r.name), {
       slug: recipeSlug(r.name),
@@ -76,7 +78,7 @@ export function assemble(
       references: [],
       facets: {},
       runnable: false,
-      edges: [],
+      edges: NONE,
       recipes: [r.name],
       private: false,
     });
