@@ -1,7 +1,7 @@
 import type { RecipeDefinition } from '@strata/contracts';
 import { catalog } from '@strata/contracts/grpc';
 import { isStrataError } from '@strata/kernel';
-import type { Parsed } from '@strata/map';
+import type { Entry, Parsed } from '@strata/map';
 import {
   createGrpcServer,
   createLogger,
@@ -82,9 +82,21 @@ export async function startCatalog(
   recipes: readonly RecipeDefinition[],
   programs: Programs = {},
 ): Promise<Running> {
-  const log = createLogger('catalog', config.LOG_LEVEL, config.LOG_PRETTY);
-  const map = buildMap(content, recipes);
   const publicEntries = content.entries.map((p) => p.entry);
+  return serveMap(config, { map: buildMap(content, recipes), publicEntries }, recipes, programs);
+}
+
+/**
+ * The same over a map that is known to hold together, and the entries that it was made of.
+ * @throws StrataError when a port is taken
+ */
+export async function serveMap(
+  config: Config,
+  { map, publicEntries }: { readonly map: CatalogMap; readonly publicEntries: readonly Entry[] },
+  recipes: readonly RecipeDefinition[],
+  programs: Programs = {},
+): Promise<Running> {
+  const log = createLogger('catalog', config.LOG_LEVEL, config.LOG_PRETTY);
   const publicView = await viewOf(map);
   const evidence = await openEvidence(config.EVIDENCE_DIR, log);
   const database = createDatabase(config.DATABASE_URL, log);
