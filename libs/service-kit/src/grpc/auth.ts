@@ -1,11 +1,11 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { Metadata } from '@grpc/grpc-js';
 import { newId } from '@strata/kernel';
 
 export const REQUEST_ID = 'x-request-id';
 const REQUEST_ID_SHAPE = /^[A-Za-z0-9._-]{1,100}$/;
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /** Compares digests, so that neither length nor content of the token shows in the time taken. */
 export function tokenChecker(token: string): (metadata: Metadata) => boolean {
