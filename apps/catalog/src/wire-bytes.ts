@@ -1,4 +1,4 @@
-import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { catalog } from '@strata/contracts/grpc';
 import { Encoded } from '@strata/service-kit';
 import { LRUCache } from 'lru-cache';
@@ -22,36 +22,77 @@ function bytesOf(n: MapNode): Buffer {
   return made;
 }
 
-const finished = <Res>(writer: BinaryWriter): Encoded<Res> => {
-  const bytes = writer.finish();
-  return new Encoded(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-};
+/** Bytes of a varint (base 128, the lowest digits first). */
+function varintSize(value: number): number {
+  let size = 1;
+  for (let v = value; v > 0x7f; v >>>= 7) size++;
+  return size;
+}
+
+/** Writes into a buffer whose size was worked out before: answers of many entries are copied once, and no buffer grows. */
+class Pen {
+  readonly bytes: Buffer;
+  private at = 0;
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafe(size);
+  }
+
+  varint(value: number): void {
+    let v = value;
+    for (; v > 0x7f; v >>>= 7) this.bytes[this.at++] = (v & 0x7f) | 0x80;
+    this.bytes[this.at++] = v;
+  }
+
+  double(value: number): void {
+    this.at = this.bytes.writeDoubleLE(value, this.at);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+}
 
 export const nodeAnswer = (n: MapNode): Encoded<catalog.Node> => new Encoded(bytesOf(n));
 
-/** An answer whose first field is entries. `rest` writes the others; fields may come in any order and in several goes. */
+/** An answer whose first field is entries; `rest` is the message of all other fields, which may come in any order. */
 export function nodesAnswer<Res extends { nodes: catalog.Node[] }>(
   nodes: readonly MapNode[],
-  rest: (writer: BinaryWriter) => BinaryWriter,
+  rest: BinaryWriter,
 ): Encoded<Res> {
-  const writer = new BinaryWriter();
-  for (const n of nodes) writer.uint32(FIELD.firstMessage).bytes(bytesOf(n));
-  return finished(rest(writer));
+  const parts = nodes.map(bytesOf);
+  const tail = rest.finish();
+  const pen = new Pen(parts.reduce((sum, p) => sum + 1 + varintSize(p.length) + p.length, tail.length));
+  for (const part of parts) {
+    pen.varint(FIELD.firstMessage);
+    pen.varint(part.length);
+    pen.raw(part);
+  }
+  pen.raw(tail);
+  return new Encoded(pen.bytes);
 }
 
 export function searchAnswer(
   hits: readonly Hit[],
   rest: Omit<catalog.SearchResponse, 'hits'>,
 ): Encoded<catalog.SearchResponse> {
-  const writer = new BinaryWriter();
-  for (const { node, score } of hits)
-    writer
-      .uint32(FIELD.firstMessage)
-      .fork()
-      .uint32(FIELD.hitNode)
-      .bytes(bytesOf(node))
-      .uint32(FIELD.hitScore)
-      .double(score)
-      .join();
-  return finished(catalog.SearchResponse.encode({ ...rest, hits: [] }, writer));
+  const parts = hits.map(({ node, score }) => {
+    const bytes = bytesOf(node);
+    // tag and length of the entry, the entry, tag and score
+    return { bytes, score, size: 1 + varintSize(bytes.length) + bytes.length + 1 + 8 };
+  });
+  const tail = catalog.SearchResponse.encode({ ...rest, hits: [] }).finish();
+  const pen = new Pen(parts.reduce((sum, p) => sum + 1 + varintSize(p.size) + p.size, tail.length));
+  for (const { bytes, score, size } of parts) {
+    pen.varint(FIELD.firstMessage);
+    pen.varint(size);
+    pen.varint(FIELD.hitNode);
+    pen.varint(bytes.length);
+    pen.raw(bytes);
+    pen.varint(FIELD.hitScore);
+    pen.double(score);
+  }
+  pen.raw(tail);
+  return new Encoded(pen.bytes);
 }

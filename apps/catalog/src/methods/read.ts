@@ -6,6 +6,7 @@ import type { Cell, Insight } from '../insight/insight.js';
 import { NO_FILTER, testOf, type NodeFilter } from '../map/filter.js';
 import { around, edgesAt, wayBetween } from '../map/graph.js';
 import { coverageOf } from '../map/coverage.js';
+import { facetsOf } from '../map/facets.js';
 import type { MapNode } from '../map/map.js';
 import { isNamed, type Hit } from '../search/search.js';
 import { fused } from '../semantic/fuse.js';
@@ -39,24 +40,6 @@ function known(view: View, slug: string): MapNode {
 }
 
 const filterOf = (f: catalog.Filter | undefined): NodeFilter => (f ? { ...f, privateOnly: f.privateOnly } : NO_FILTER);
-
-/** How often each value of each facet occurs among these entries, the most frequent first. */
-function facetsOf(nodes: readonly MapNode[]): catalog.FacetCount[] {
-  const facets = ['kind', 'tag', 'openness', 'region'] as const;
-  const [kinds, tags, openness, regions] = facets.map(() => new Map<string, number>());
-  const count = (values: Map<string, number> | undefined, value: string | undefined): void => {
-    if (value) values?.set(value, (values.get(value) ?? 0) + 1);
-  };
-  for (const n of nodes) {
-    count(kinds, n.kind);
-    for (const t of n.tags) count(tags, t);
-    count(openness, n.facets.openness);
-    count(regions, n.facets.region);
-  }
-  return [kinds, tags, openness, regions]
-    .flatMap((values, i) => [...(values ?? [])].map(([value, n]) => ({ facet: facets[i] ?? '', value, count: n })))
-    .sort((a, b) => b.count - a.count || (`${a.facet} ${a.value}` < `${b.facet} ${b.value}` ? -1 : 1));
-}
 
 const MODES = ['plain', 'semantic', 'both'] as const;
 type Mode = (typeof MODES)[number];
@@ -108,7 +91,7 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
       const hasMore = page.length > most;
       const nodes = page.slice(0, most);
       const next = hasMore ? (nodes.at(-1)?.slug ?? '') : '';
-      return nodesAnswer(nodes, (w) => catalog.ListNodesResponse.encode({ nodes: [], hasMore, next }, w));
+      return nodesAnswer(nodes, catalog.ListNodesResponse.encode({ nodes: [], hasMore, next }));
     },
 
     async search({ query, filter, limit, offset, mode, tenant }) {
@@ -121,9 +104,8 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
       const near = meaning?.nearest(query, view.map.nodes, { most: MOST_NEAR[wanted], test }) ?? [];
       const words = how === 'semantic' ? [] : view.search(query, { test });
       const hits: readonly Hit[] = how === 'both' ? fused(words, near, isNamed) : how === 'semantic' ? near : words;
-      const nodes = hits.map((h) => h.node);
       const page = hits.slice(offset, offset + limitOf(limit));
-      return searchAnswer(page, { total: hits.length, facets: facetsOf(nodes), mode: how });
+      return searchAnswer(page, { total: hits.length, facets: facetsOf(hits), mode: how });
     },
 
     async neighbours({ slug, edgeKind, tenant }) {
@@ -155,8 +137,9 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
         kinds: edgeKinds,
         limit: limitOf(limit, USUAL_AROUND, HIGHEST_AROUND),
       });
-      return nodesAnswer(nodes, (w) =>
-        catalog.SubgraphResponse.encode({ nodes: [], edges: edges.map((e) => ({ ...e })), truncated }, w),
+      return nodesAnswer(
+        nodes,
+        catalog.SubgraphResponse.encode({ nodes: [], edges: edges.map((e) => ({ ...e })), truncated }),
       );
     },
 

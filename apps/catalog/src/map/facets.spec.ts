@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseContent } from '@strata/map';
+import { SMALL } from '../testing/content.js';
+import { facetsOf } from './facets.js';
+import { assemble } from './map.js';
+
+const { nodes } = assemble(
+  parseContent(SMALL, 'small.yaml').entries.map((p) => p.entry),
+  [],
+);
+const found = (...slugs: string[]) => slugs.map((slug) => ({ node: nodes.get(slug)! }));
+
+describe('facets of what was found', () => {
+  it('are counted by value, the most frequent first, equal ones by their names', () => {
+    expect(facetsOf(found('lora', 'machine-learning', 'full-tuning', 'deep-learning', 'transformer'))).toEqual([
+      { facet: 'kind', value: 'algorithm-family', count: 2 },
+      { facet: 'kind', value: 'technique', count: 2 },
+      { facet: 'tag', value: 'core', count: 2 },
+      { facet: 'kind', value: 'algorithm', count: 1 },
+    ]);
+    expect(facetsOf([])).toEqual([]);
+  });
+
+  it('have openness and region where an entry has them', () => {
+    const node = { ...nodes.get('lora')!, tags: ['b', 'a'], facets: { openness: 'open', region: 'china' } as const };
+    expect(facetsOf([{ node }])).toEqual([
+      { facet: 'kind', value: 'technique', count: 1 },
+      { facet: 'openness', value: 'open', count: 1 },
+      { facet: 'region', value: 'china', count: 1 },
+      { facet: 'tag', value: 'a', count: 1 },
+      { facet: 'tag', value: 'b', count: 1 },
+    ]);
+  });
+});
