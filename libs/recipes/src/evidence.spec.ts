@@ -2,6 +2,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { DatasetHandle, InputHandle } from '@strata/contracts';
 import { evidence, figure, out } from './testing/evidence.js';
+import { recordEvidence } from './testing/evidence-file.js';
 import { localDataset, type LocalRun } from './testing/local-context.js';
 
 // The figures that Strata claims, earned again on public data through the recipes a user would chain.
@@ -48,27 +49,33 @@ const ADULT =
       train,
       out(cleaned, 'data'),
     );
-    expect(figure(float, 'rows')).toBe(16_281);
-    expect(figure(float, 'accuracy')).toBeGreaterThanOrEqual(0.85);
-    expect(figure(int8, 'accuracy')).toBeGreaterThanOrEqual(figure(float, 'accuracy') - 0.005);
-    expect(figure(int8, 'model_bytes')).toBeLessThan(figure(float, 'model_bytes') / 2);
+    await recordEvidence('classical/tabular-classifier', 'adult-income', { float, int8 }, () => {
+      expect(figure(float, 'rows')).toBe(16_281);
+      expect(figure(float, 'accuracy')).toBeGreaterThanOrEqual(0.85);
+      expect(figure(int8, 'accuracy')).toBeGreaterThanOrEqual(figure(float, 'accuracy') - 0.005);
+      expect(figure(int8, 'model_bytes')).toBeLessThan(figure(float, 'model_bytes') / 2);
+    });
   }, 300_000);
 
   it('california-housing: RMSE of at most 55,000 on a held-out fifth, int8 within half a percent of it', async () => {
     const [train, test] = await split(await data('california-housing/housing.csv'));
     const { float, int8 } = await chain('classical/tabular-regressor', { target: 'median_house_value' }, train, test);
-    expect(figure(float, 'rows')).toBe(4128);
-    expect(figure(float, 'rmse')).toBeLessThanOrEqual(55_000);
-    expect(figure(int8, 'rmse')).toBeLessThanOrEqual(figure(float, 'rmse') * 1.005);
+    await recordEvidence('classical/tabular-regressor', 'california-housing', { float, int8 }, () => {
+      expect(figure(float, 'rows')).toBe(4128);
+      expect(figure(float, 'rmse')).toBeLessThanOrEqual(55_000);
+      expect(figure(int8, 'rmse')).toBeLessThanOrEqual(figure(float, 'rmse') * 1.005);
+    });
   }, 300_000);
 
   it('sms-spam: accuracy of at least 97.5 % on a held-out fifth, int8 within 0.5 points', async () => {
     const all = await data('sms-spam/SMSSpamCollection.tsv', { header: false, columns: ['label', 'text'] });
     const [train, test] = await split(all, 'label');
     const { float, int8 } = await chain('language/text-classifier', {}, train, test);
-    expect(figure(float, 'accuracy')).toBeGreaterThanOrEqual(0.975);
-    expect(figure(int8, 'accuracy')).toBeGreaterThanOrEqual(figure(float, 'accuracy') - 0.005);
-    expect(figure(int8, 'model_bytes')).toBeLessThan(figure(float, 'model_bytes') / 2);
+    await recordEvidence('language/text-classifier', 'sms-spam', { float, int8 }, () => {
+      expect(figure(float, 'accuracy')).toBeGreaterThanOrEqual(0.975);
+      expect(figure(int8, 'accuracy')).toBeGreaterThanOrEqual(figure(float, 'accuracy') - 0.005);
+      expect(figure(int8, 'model_bytes')).toBeLessThan(figure(float, 'model_bytes') / 2);
+    });
   }, 300_000);
 
   it('sms-spam: a GRU reading words tells at least 98 % of a held-out fifth right', async () => {
@@ -76,7 +83,9 @@ const ADULT =
     const [train, test] = await split(all, 'label');
     const { result } = await step('sequence/classifier', { cell: 'gru', epochs: 5 }, { train, test });
     console.log(`sequence/classifier: ${JSON.stringify(result)}`);
-    expect(figure(result, 'test_accuracy')).toBeGreaterThanOrEqual(0.98);
+    await recordEvidence('sequence/classifier', 'sms-spam', result, () => {
+      expect(figure(result, 'test_accuracy')).toBeGreaterThanOrEqual(0.98);
+    });
   }, 300_000);
 
   // the README has the figure of all epochs; the test file has no name that occurs in the training file, and tags that are all O find none
@@ -85,7 +94,9 @@ const ADULT =
     const inputs = { train: await conll('train'), valid: await conll('dev'), test: await conll('test') };
     const { result } = await step('sequence/tagger', { epochs: 6 }, inputs);
     console.log(`sequence/tagger: ${JSON.stringify(result)}`);
-    expect(figure(result, 'test_f1')).toBeGreaterThanOrEqual(0.08);
+    await recordEvidence('sequence/tagger', 'wnut17-ner, 6 epochs', result, () => {
+      expect(figure(result, 'test_f1')).toBeGreaterThanOrEqual(0.08);
+    });
   }, 300_000);
 
   it.each([
@@ -102,10 +113,12 @@ const ADULT =
     },
   ])(
     '$set: at least 95 % by 5-fold cross-validation',
-    async ({ file, target, features }) => {
+    async ({ set, file, target, features }) => {
       const run = await step('classical/tabular-classifier', { target, features, cv: 5 }, { train: await data(file) });
       console.log(`${file}: ${JSON.stringify(run.result)}`);
-      expect(figure(run.result, 'cv_accuracy')).toBeGreaterThanOrEqual(0.95);
+      await recordEvidence('classical/tabular-classifier', set, run.result, () => {
+        expect(figure(run.result, 'cv_accuracy')).toBeGreaterThanOrEqual(0.95);
+      });
     },
     300_000,
   );
@@ -114,7 +127,9 @@ const ADULT =
     const file = path.resolve(import.meta.dirname, '../../../apps/cli/demo/participants.csv');
     const [train, test] = await split(await localDataset(file), 'label');
     const { float, int8 } = await chain('language/text-classifier', {}, train, test);
-    expect(figure(float, 'accuracy')).toBeGreaterThanOrEqual(0.9);
-    expect(figure(int8, 'accuracy')).toBeGreaterThanOrEqual(figure(float, 'accuracy') - 0.005);
+    await recordEvidence('language/text-classifier', 'bundled sentences', { float, int8 }, () => {
+      expect(figure(float, 'accuracy')).toBeGreaterThanOrEqual(0.9);
+      expect(figure(int8, 'accuracy')).toBeGreaterThanOrEqual(figure(float, 'accuracy') - 0.005);
+    });
   }, 120_000);
 });

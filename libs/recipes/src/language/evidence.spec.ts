@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { DatasetHandle } from '@strata/contracts';
 import { evidence, figure, out } from '../testing/evidence.js';
+import { recordEvidence } from '../testing/evidence-file.js';
 
 // Language models trained from nothing on public texts: what their READMEs claim, in full or with fewer steps.
 const { present, data, step, end } = evidence('language models on public texts');
@@ -25,7 +26,9 @@ const SMALL = {
       { data: await data('tiny-shakespeare/input.txt') },
     );
     console.log(`language/causal-lm: ${JSON.stringify(result)}`);
-    expect(figure(result, 'valid_loss')).toBeLessThanOrEqual(1.88);
+    await recordEvidence('language/causal-lm', 'tiny-shakespeare', result, () => {
+      expect(figure(result, 'valid_loss')).toBeLessThanOrEqual(1.88);
+    });
   }, 600_000);
 
   it('classical Chinese: hidden characters guessed three times as often as by the commonest one; places that change teach no less', async () => {
@@ -34,8 +37,10 @@ const SMALL = {
       (await step('language/masked-lm', { ...SMALL, masking, max_steps: 400 }, { data: text })).result;
     const figures = { dynamic: await masked('dynamic'), fixed: await masked('static') };
     console.log(`language/masked-lm: ${JSON.stringify(figures)}`);
-    expect(figure(figures.dynamic, 'gain_over_unigram')).toBeGreaterThanOrEqual(3);
-    expect(figure(figures.dynamic, 'valid_accuracy')).toBeGreaterThanOrEqual(figure(figures.fixed, 'valid_accuracy'));
+    await recordEvidence('language/masked-lm', 'chinese-classics, 400 steps', figures, () => {
+      expect(figure(figures.dynamic, 'gain_over_unigram')).toBeGreaterThanOrEqual(3);
+      expect(figure(figures.dynamic, 'valid_accuracy')).toBeGreaterThanOrEqual(figure(figures.fixed, 'valid_accuracy'));
+    });
   }, 600_000);
 
   it('sib200: low-rank changes of less than a twentieth of the weights come within three points of full fine-tuning', async () => {
@@ -48,10 +53,12 @@ const SMALL = {
       (await step('language/fine-tune', { method, ...params }, inputs)).result;
     const figures = { full: await tuned('full'), lora: await tuned('lora') };
     console.log(`language/fine-tune: ${JSON.stringify(figures)}`);
-    expect(figure(figures.lora, 'trained_share')).toBeLessThanOrEqual(0.05);
-    // the commonest topic is a quarter of the test file; means of five longer trainings, which differ by less, are in the README
-    const full = figure(figures.full, 'test_accuracy');
-    expect(full).toBeGreaterThanOrEqual(0.5);
-    expect(figure(figures.lora, 'test_accuracy')).toBeGreaterThanOrEqual(full - 0.03);
+    await recordEvidence('language/fine-tune', 'sib200 zho_Hans, 6 epochs', figures, () => {
+      expect(figure(figures.lora, 'trained_share')).toBeLessThanOrEqual(0.05);
+      // the commonest topic is a quarter of the test file; means of five longer trainings, which differ by less, are in the README
+      const full = figure(figures.full, 'test_accuracy');
+      expect(full).toBeGreaterThanOrEqual(0.5);
+      expect(figure(figures.lora, 'test_accuracy')).toBeGreaterThanOrEqual(full - 0.03);
+    });
   }, 600_000);
 });

@@ -93,7 +93,7 @@ export default defineRecipe({
       'npm run strata -- submit language/fine-tune --input base=base --input train=train.tsv --input valid=dev.tsv --input test=test.tsv --target category --method lora --early-stopping false --seed 1 --watch',
     date: '2026-11-26',
     hardware: '2 shared x86-64 cores, CPU',
-    commit: '91b0619',
+    commit: 'e04d281',
   },
   run: () => import('./fine-tune.run.js'),
 });

@@ -6,6 +6,7 @@ import { tensorOf, toOnnx, type Graph } from '@strata/graph';
 import { loadOnnx } from '@strata/graph/onnx';
 import { createRng } from '@strata/kernel';
 import { evidence, figure } from '../../testing/evidence.js';
+import { recordEvidence } from '../../testing/evidence-file.js';
 import { importedModel } from '../../testing/imported-model.js';
 import { datasetFromText, localDataset } from '../../testing/local-context.js';
 import { digitArchive, mnist, type Digit } from '../../testing/mnist.js';
@@ -94,11 +95,13 @@ function untrained(graph: Graph): Graph {
       from_scratch: await learn('from_scratch', 'columns'),
     };
     console.log(`transfer/fine-tune-onnx: ${JSON.stringify(figures)}`);
-    expect(figures.convolutions).toBeGreaterThan(0.88);
-    expect(figures.full).toBeGreaterThan(0.9);
-    expect(figures.full).toBeGreaterThan(figures.from_scratch);
-    // the same pictures: what is left between the two forms is the rounding of float32
-    expect(Math.abs(figures.convolutions_of_archive - figures.convolutions)).toBeLessThan(0.003);
-    expect(Math.abs(figures.full_of_archive - figures.full)).toBeLessThan(0.003);
+    await recordEvidence('transfer/fine-tune-onnx', 'mnist, digits 5 to 9', figures, () => {
+      expect(figures.convolutions).toBeGreaterThan(0.88);
+      expect(figures.full).toBeGreaterThan(0.9);
+      expect(figures.full).toBeGreaterThan(figures.from_scratch);
+      // the same pictures: what is left between the two forms is the rounding of float32
+      expect(Math.abs(figures.convolutions_of_archive - figures.convolutions)).toBeLessThan(0.003);
+      expect(Math.abs(figures.full_of_archive - figures.full)).toBeLessThan(0.003);
+    });
   }, 600_000);
 });

@@ -48,7 +48,7 @@ export default defineRecipe({
     command: 'npm test -- -p @strata/recipes -t "transfer from the digits"',
     date: '2026-11-25',
     hardware: '2 shared x86-64 cores, CPU',
-    commit: '9843422',
+    commit: '73ddefd',
   },
   run: () => import('./fine-tune-onnx.run.js'),
 });
