@@ -47,14 +47,10 @@ export function coverageOf(map: CatalogMap): Coverage {
   const known = new Set(sections);
   const wanted = map.sorted.filter((n) => n.runnable).map((node) => ({ node, areas: areasOf(map, node, known) }));
   const runs = ({ node }: Covered): boolean => node.recipes.length > 0;
-  const areas = [...sections, undefined].map((section): Area => {
-    const here = wanted.filter((w) => w.areas[0] === section);
-    return {
-      section,
-      covered: here.filter(runs).map((w) => w.node),
-      missing: here.filter((w) => !runs(w)).map((w) => w.node),
-    };
-  });
+  const byArea = new Map<MapNode | undefined, { covered: MapNode[]; missing: MapNode[] }>();
+  for (const section of [...sections, undefined]) byArea.set(section, { covered: [], missing: [] });
+  for (const w of wanted) byArea.get(w.areas[0])?.[runs(w) ? 'covered' : 'missing'].push(w.node);
+  const areas = [...byArea].map(([section, entries]): Area => ({ section, ...entries }));
   return {
     covered: wanted.filter(runs),
     missing: wanted.filter((w) => !runs(w)),
