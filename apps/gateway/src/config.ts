@@ -21,7 +21,9 @@ export const ConfigSchema = z.object({
   ...httpSettings(4600),
   ...grpcSettings(4601),
   CATALOG_ADDRESS: z.string().default('127.0.0.1:4602').describe('host:port of the catalog service'),
-  CATALOG_IMPORT_LIMIT_BYTES: count(16_777_216).describe('largest file of catalog entries that can be imported, in bytes'),
+  CATALOG_IMPORT_LIMIT_BYTES: count(16_777_216).describe(
+    'largest file of catalog entries that can be imported, in bytes',
+  ),
   DATA_DIR: z.string().default('./data').describe('folder for the first admin key and for uploads that are under way'),
   DATABASE_POOL: count(12).describe('connections to PostgreSQL that the gateway opens at most'),
   DATABASE_WAIT_S: z.coerce

@@ -12,7 +12,13 @@ export {
 } from './config/shapes.js';
 export { artifactConfigOf, queueConfigOf, tlsOf } from './config/derive.js';
 export { grpcMetadata, requestIdOf, REQUEST_ID } from './grpc/auth.js';
-export { createGrpcClient, type ClientReadableStream, type CallOptions, type GrpcClient, type GrpcClientOptions } from './grpc/client.js';
+export {
+  createGrpcClient,
+  type ClientReadableStream,
+  type CallOptions,
+  type GrpcClient,
+  type GrpcClientOptions,
+} from './grpc/client.js';
 export { Encoded } from './grpc/encoded.js';
 export { fromGrpcError, toGrpcStatus } from './grpc/errors.js';
 export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc/server.js';

@@ -112,7 +112,9 @@ export const SearchQuery = FilterQuery.extend({
   mode: z
     .enum(['plain', 'semantic', 'both'])
     .default('both')
-    .describe('plain: by words; semantic: by meaning; both. While the model of meanings is not ready, or where it is switched off, it is words'),
+    .describe(
+      'plain: by words; semantic: by meaning; both. While the model of meanings is not ready, or where it is switched off, it is words',
+    ),
   limit: z.coerce.number().int().min(1).max(100).default(20),
   offset: z.coerce.number().int().min(0).max(100_000).default(0),
 });
