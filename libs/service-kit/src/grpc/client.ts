@@ -52,6 +52,8 @@ export interface GrpcClient<S extends GeneratedService> {
 }
 
 const DEFAULT_DEADLINE_MS = 10_000;
+/** Bytes that may be under way to a client. HTTP/2's own 64 KiB are less than a few answers that come at once: they would wait for leave to go on, several times each. */
+const WINDOW_BYTES = 1024 * 1024;
 
 type Serialize = (value: unknown) => Buffer;
 
@@ -63,6 +65,9 @@ export async function createGrpcClient<S extends GeneratedService>(
   const client = new Client(options.address, await grpcChannelCredentials(options.tls), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc-node.flow_control_window': WINDOW_BYTES,
+    // nothing here reads the call counts that grpc-js would keep for every call
+    'grpc.enable_channelz': 0,
     'grpc.keepalive_time_ms': 20_000,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
