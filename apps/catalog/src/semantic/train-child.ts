@@ -27,6 +27,8 @@ async function train({ file, nodes }: TrainTask): Promise<TrainAnswer> {
   return { pairs };
 }
 
+// nobody waits for what is trained any longer
+process.once('disconnect', () => process.exit());
 process.once('message', (task) => {
   train(task as TrainTask).then(
     (answer) => process.send?.(answer, () => process.disconnect()),
