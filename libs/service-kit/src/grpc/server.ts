@@ -118,8 +118,6 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     // clients keep streams open and ping them: do not take that for abuse
     'grpc.keepalive_permit_without_calls': 1,
-    // nothing here reads the call counts that grpc-js would keep for every call
-    'grpc.enable_channelz': 0,
   });
   return {
     add(service, implementation) {

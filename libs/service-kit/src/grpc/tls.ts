@@ -24,9 +24,14 @@ async function pem(path: string | undefined): Promise<Buffer | null> {
   }
 }
 
+/** One after the other: of several that cannot be read, the same one is named every time. */
+async function pems(tls: TlsFiles | undefined): Promise<Record<'ca' | 'cert' | 'key', Buffer | null>> {
+  return { ca: await pem(tls?.ca), cert: await pem(tls?.cert), key: await pem(tls?.key) };
+}
+
 /** @throws StrataError `invalid_configuration` when a file cannot be read */
 export async function grpcServerCredentials(tls: TlsFiles | undefined): Promise<ServerCredentials> {
-  const [ca, cert, key] = await Promise.all([pem(tls?.ca), pem(tls?.cert), pem(tls?.key)]);
+  const { ca, cert, key } = await pems(tls);
   if (!cert || !key) return ServerCredentials.createInsecure();
   return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], tls?.mutual ?? false);
 }
@@ -34,6 +39,6 @@ export async function grpcServerCredentials(tls: TlsFiles | undefined): Promise<
 /** @throws StrataError `invalid_configuration` when a file cannot be read */
 export async function grpcChannelCredentials(tls: TlsFiles | undefined): Promise<ChannelCredentials> {
   if (!tls) return credentials.createInsecure();
-  const [ca, cert, key] = await Promise.all([pem(tls.ca), pem(tls.cert), pem(tls.key)]);
+  const { ca, cert, key } = await pems(tls);
   return credentials.createSsl(ca, key, cert);
 }
