@@ -1,4 +1,4 @@
-import { createLog, createVector } from './vector.js';
+import { createLog, createVector, uint32s } from './vector.js';
 
 /** A part of a document. */
 export interface Field {
@@ -112,7 +112,7 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
         yield;
       }
       for (let t = 0; t < terms; t++) starts[t + 1]! += starts[t]!;
-      const postings = new Uint32Array(starts[terms] ?? 0);
+      const postings = uint32s(starts[terms] ?? 0);
       const free = starts.slice();
       const held = sizes.data;
       let document = -1;
@@ -139,6 +139,7 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
       const scales = new Float32Array(terms);
       let impacts = new Float32Array(1024);
       let sorted = new Uint32Array(1024);
+      const places = new Uint32Array(STEPS + 2);
       for (let t = 0, since = 0; t < terms; t++) {
         const list = postings.subarray(starts[t], starts[t + 1]);
         if (list.length > impacts.length) {
@@ -157,7 +158,7 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
           if (impact > greatest) greatest = impact;
         }
         scales[t] = greatest / STEPS;
-        sortBySteps(list, impacts, greatest, sorted);
+        sortBySteps(list, impacts, greatest, sorted, places);
         if ((since += list.length) > 1 << 18) {
           since = 0;
           yield;
@@ -174,9 +175,15 @@ export function createInverted(fields: readonly Field[], among = 0): InvertedBui
   };
 }
 
-/** Puts postings into the order of their impacts, in steps (a counting sort, so that equal ones keep theirs). */
-function sortBySteps(list: Uint32Array, impacts: Float32Array, greatest: number, sorted: Uint32Array): void {
-  const at = new Uint32Array(STEPS + 2);
+/** Puts postings into the order of their impacts, in steps (a counting sort, so that equal ones keep theirs). `sorted` and `at` are room to work in. */
+function sortBySteps(
+  list: Uint32Array,
+  impacts: Float32Array,
+  greatest: number,
+  sorted: Uint32Array,
+  at: Uint32Array,
+): void {
+  at.fill(0);
   const place = (i: number): number => STEPS - Math.max(1, Math.round((impacts[i]! / greatest) * STEPS));
   for (let i = 0; i < list.length; i++) at[place(i) + 1]!++;
   for (let p = 0; p <= STEPS; p++) at[p + 1]! += at[p]!;

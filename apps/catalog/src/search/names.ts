@@ -1,4 +1,4 @@
-import { createVector } from './vector.js';
+import { createVector, uint32s } from './vector.js';
 
 /** How an entry is called so: what it is named, what else it is called, and the title of a publication. */
 export const CALLED = { name: 0, alias: 1, title: 2 } as const;
@@ -54,14 +54,14 @@ export function createNames(): NamesBuilder {
     *finish() {
       const [a, b, h] = [first.data, second.data, holders.data];
       const mask = 2 ** Math.ceil(Math.log2(Math.max(2, a.length))) - 1;
-      const starts = new Uint32Array(mask + 2);
+      const starts = uint32s(mask + 2);
       for (let i = 0; i < a.length; i++) {
         starts[(a[i]! & mask) + 1]!++;
         if (i % SLICE === SLICE - 1) yield;
       }
       for (let m = 0; m <= mask; m++) starts[m + 1]! += starts[m]!;
       const free = starts.slice();
-      const [prints, held] = [new Uint32Array(a.length), new Uint32Array(a.length)];
+      const [prints, held] = [uint32s(a.length), uint32s(a.length)];
       for (let i = 0; i < a.length; i++) {
         const at = free[a[i]! & mask]!++;
         // the bits that the bucket does not tell are mixed into the print

@@ -40,6 +40,7 @@ export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
   const bits = new Uint32Array(scores.buffer);
   const buckets = new Uint32Array(1 << 15);
   const touched = new Uint32Array(documents);
+  const keys = new Float64Array(Math.min(documents, MOST_SORTED));
   let count = 0;
 
   const add = (document: number, score: number): void => {
@@ -74,9 +75,8 @@ export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
     }
   };
 
-  /** Documents of the buckets `from` to below `to`, best first. */
+  /** Documents of the buckets `from` to below `to`, best first; not to be kept over the next call. */
   const sorted = (from: number, to: number): Float64Array => {
-    const keys = new Float64Array(Math.min(count, MOST_SORTED));
     let n = 0;
     for (let i = 0; i < count && n < keys.length; i++) {
       const document = touched[i]!;

@@ -1,5 +1,6 @@
 import { createEncoder, embeddingDimOf, type EncoderWeights } from '@strata/recipes/text-encoder';
 import type { MapNode } from '../map/map.js';
+import { essenceOf } from './essence.js';
 import { sentencesOf } from './sentences.js';
 
 /** What a training leaves behind: the encoder, and the vectors of the entries it was trained on. */
@@ -20,10 +21,11 @@ export interface Likeness {
 /** Recipes and publications have the words of the entries that they belong to; those are what is looked for. */
 export const hasMeaning = (n: MapNode): boolean => n.kind !== 'recipe' && n.kind !== 'source';
 
-/** The mean direction of an entry's names, summaries and sentences in both languages. */
+/** The mean direction of an entry's names, other names, summaries and sentences in both languages. */
 export function vectorOf(n: MapNode, encode: (text: string) => Float32Array): Float32Array {
   const texts = (['en', 'zh'] as const).flatMap((l) => [
     n.name[l],
+    ...n.aliases[l],
     n.summary[l],
     ...sentencesOf(n.body?.[l] ?? '', l),
     ...sentencesOf(n.method?.when[l] ?? '', l),
@@ -38,9 +40,14 @@ export function vectorOf(n: MapNode, encode: (text: string) => Float32Array): Fl
   return Float32Array.from(sum, (x) => (length > 0 ? x / length : 0));
 }
 
+const encoderOf = (weights: EncoderWeights): ((text: string) => Float32Array) => {
+  const encode = createEncoder(weights);
+  return (text) => encode(essenceOf(text));
+};
+
 /** The vectors of entries below each other. */
 export function vectorsOf(nodes: readonly MapNode[], encoder: EncoderWeights): Float32Array {
-  const encode = createEncoder(encoder);
+  const encode = encoderOf(encoder);
   const dim = embeddingDimOf(encoder);
   const all = new Float32Array(nodes.length * dim);
   for (const [i, n] of nodes.entries()) all.set(vectorOf(n, encode), i * dim);
@@ -62,7 +69,7 @@ const KEPT = 10_000;
 
 /** Ranks by a trained model. Entries that it was not trained on, a tenant's own, are encoded when they are first met. */
 export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meaning {
-  const encode = createEncoder(encoder);
+  const encode = encoderOf(encoder);
   const dim = embeddingDimOf(encoder);
   const known = new Map(slugs.map((slug, i) => [slug, vectors.subarray(i * dim, (i + 1) * dim)]));
   const met = new WeakMap<MapNode, Float32Array>();

@@ -1,15 +1,24 @@
 import type { Pair } from '@strata/recipes/text-embedding';
 import type { MapNode } from '../map/map.js';
+import { essenceOf } from './essence.js';
 import { sentencesOf } from './sentences.js';
 
 const LANGUAGES = ['en', 'zh'] as const;
 
-/** Pairs of texts of the map that belong together, by entry. */
+/** Pairs of texts of the map that belong together, as their essences, by entry. */
 export function pairsOf(nodes: readonly MapNode[]): Pair[] {
   const pairs: Pair[] = [];
+  // most texts are in several pairs
+  const known = new Map<string, string>();
+  const essence = (text: string): string => {
+    const made = known.get(text) ?? essenceOf(text);
+    known.set(text, made);
+    return made;
+  };
   const bySlug = new Map(nodes.map((n) => [n.slug, n]));
   for (const n of nodes) {
-    const add = (anchor: string | undefined, positive: string | undefined, weight = 1): void => {
+    const add = (one: string | undefined, other: string | undefined, weight = 1): void => {
+      const [anchor, positive] = [essence(one ?? ''), essence(other ?? '')];
       if (anchor && positive && anchor !== positive) pairs.push({ anchor, positive, group: n.slug, weight });
     };
     if (n.kind === 'source') {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Logger, StrataError } from '@strata/kernel';
 import type { MapNode } from '../map/map.js';
+import { ESSENCE } from './essence.js';
 import { readMeaning } from './file.js';
 import { createMeaning, hasMeaning, type Meaning } from './meaning.js';
 import { PARAMS, SEED, startTraining, type ChildProgram, type Training } from './train.js';
@@ -37,9 +38,10 @@ const keyOf = (nodes: readonly MapNode[]): string =>
     .update(
       JSON.stringify([
         1,
+        ESSENCE,
         PARAMS,
         SEED,
-        nodes.map((n) => [n.slug, n.name, n.aliases, n.summary, n.body, n.method?.when, n.edges]),
+        nodes.map((n) => [n.slug, n.name, n.aliases, n.summary, n.body, n.method?.when, n.citation?.title, n.edges]),
       ]),
     )
     .digest('hex')

@@ -4,9 +4,10 @@ import { learnEmbedding } from '@strata/recipes/text-embedding';
 import { writeMeaning } from './file.js';
 import { hasMeaning, vectorsOf } from './meaning.js';
 import { pairsOf } from './pairs.js';
-import { PARAMS, SEED, type TrainAnswer, type TrainTask } from './train.js';
+import { paramsFor, SEED, type TrainAnswer, type TrainTask } from './train.js';
 
 async function train({ file, nodes }: TrainTask): Promise<TrainAnswer> {
+  const all = pairsOf(nodes);
   const { encoder, pairs } = await learnEmbedding(
     {
       log: silentLogger,
@@ -19,8 +20,8 @@ async function train({ file, nodes }: TrainTask): Promise<TrainAnswer> {
       device: { kind: 'cpu', name: 'cpu', threads: 1, features: [] },
       rng: createRng(SEED),
     },
-    PARAMS,
-    pairsOf(nodes),
+    paramsFor(all.length),
+    all,
   );
   const meant = nodes.filter(hasMeaning);
   await writeMeaning(file, { encoder, slugs: meant.map((n) => n.slug), vectors: vectorsOf(meant, encoder) });

@@ -9,11 +9,19 @@ export const PARAMS = {
   word_ngrams: [1, 2] as [number, number],
   char_ngrams: [0, 0] as [number, number],
   max_ngrams: 128,
+  min_df: 3,
   embedding_dim: 64,
-  batch_size: 128,
+  // a softer choice among negatives and n-grams left out keep so few texts from being learned by heart
+  temperature: 0.1,
+  dropout: 0.3,
+  batch_size: 256,
   epochs: 3,
 };
 export const SEED = 7;
+
+/** Fewer pairs are those of a small map, whose words are all rare. */
+const MANY_PAIRS = 5_000;
+export const paramsFor = (pairs: number): typeof PARAMS => (pairs < MANY_PAIRS ? { ...PARAMS, min_df: 2 } : PARAMS);
 
 export interface TrainTask {
   readonly file: string;
