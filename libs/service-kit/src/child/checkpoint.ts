@@ -10,8 +10,11 @@ import { z } from 'zod';
 /** Name of the ref that holds the hash of a job's latest checkpoint. */
 export const checkpointRef = (jobId: string): string => `jobs/${jobId}/checkpoint`;
 
-/** Value of that ref: which blob, and the latest attempt that wrote or took it. */
-const Pointer = z.object({ sha256: z.string(), attempt: z.number().int() });
+/**
+ * Value of that ref: which blob, the latest attempt that wrote or took it, and the blob before, which is kept for one checkpoint more: an attempt that takes over may have read the
+ * ref just before the one that still breathes replaced it.
+ */
+const Pointer = z.object({ sha256: z.string(), attempt: z.number().int(), previous: z.string().optional() });
 
 /**
  * A checkpoint is one blob: 8 bytes magic, 4 bytes length of the header (little-endian), the header as JSON, then the tensors' bytes one after
@@ -95,6 +98,7 @@ export async function deleteCheckpoint(store: ArtifactStore, jobId: string): Pro
   if (!pointer) return;
   await store.deleteRef(checkpointRef(jobId));
   await store.delete(pointer.sha256);
+  if (pointer.previous) await store.delete(pointer.previous);
 }
 
 export interface CheckpointOptions {
@@ -110,10 +114,10 @@ export interface CheckpointOptions {
 
 export function createCheckpoints(o: CheckpointOptions): CheckpointPort {
   let savedAt = performance.now();
-  const point = (sha256: string): Promise<void> =>
+  const point = (sha256: string, previous: string | undefined): Promise<void> =>
     o.store.setRef(
       checkpointRef(o.jobId),
-      JSON.stringify({ sha256, attempt: o.attempt } satisfies z.input<typeof Pointer>),
+      JSON.stringify({ sha256, attempt: o.attempt, previous } satisfies z.input<typeof Pointer>),
     );
   return {
     async load() {
@@ -121,7 +125,7 @@ export function createCheckpoints(o: CheckpointOptions): CheckpointPort {
       for (let pointer = await readPointer(o.store, o.jobId); pointer;) {
         try {
           // from here on an earlier attempt that still breathes can save no more
-          if (pointer.attempt < o.attempt) await point(pointer.sha256);
+          if (pointer.attempt < o.attempt) await point(pointer.sha256, pointer.previous);
           await o.store.fetchTo(pointer.sha256, file);
           return await decode(file, o.jobId, o.recipe);
         } catch (e) {
@@ -141,8 +145,9 @@ export function createCheckpoints(o: CheckpointOptions): CheckpointPort {
       if (before && before.attempt > o.attempt)
         throw new StrataError('conflict', `attempt ${before.attempt} of job ${o.jobId} has taken over`);
       const blob = await o.store.put(Readable.from(encode(o.jobId, o.recipe, checkpoint)));
-      await point(blob.sha256);
-      if (before && before.sha256 !== blob.sha256) await o.store.delete(before.sha256);
+      const same = before?.sha256 === blob.sha256;
+      await point(blob.sha256, same ? before.previous : before?.sha256);
+      if (!same && before?.previous && before.previous !== blob.sha256) await o.store.delete(before.previous);
       savedAt = performance.now();
       o.onSaved(checkpoint.step);
     },
