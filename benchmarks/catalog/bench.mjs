@@ -20,14 +20,18 @@ const CLIENTS = 16;
 /** Hits in an answer: what the gateway asks for where nobody says otherwise. */
 const LIMIT = 20;
 /** Everything takes turns, so that what else the machine does falls on all alike. */
-const ROUNDS = quick ? 4 : 10;
+const ROUNDS = quick ? 4 : 8;
 const GETS = quick ? 5_000 : 6_000;
+/** Of what a get is compared with. */
+const PEERS = quick ? 2_000 : 6_000;
 const SEARCHES = quick ? 600 : 1_000;
 /** Just-in-time compilation and connections are not what is measured. */
-const WARM_UP = 3_000;
+const WARM_UP = quick ? 2_000 : 3_000;
 const LARGE = quick ? 50_000 : 1_000_000;
 const LARGE_NAME = quick ? '50k' : '1m';
-const LARGE_SEARCHES = quick ? 2_000 : 10_000;
+const LARGE_ROUNDS = 5;
+const LARGE_SEARCHES = quick ? 300 : 1_200;
+const LARGE_GETS = quick ? 800 : 2_000;
 const LARGE_HEAP_MB = quick ? 4_000 : 16_000;
 const MEANING_S = 180;
 
@@ -97,8 +101,8 @@ async function measureMap(dir, entries, load) {
   const getting = { draw: (o) => drawSlugs(slugs, o), calls: GETS };
   const kinds = {
     get: { kind: 'get', ...serving, ...getting },
-    raw: { kind: 'get', address: raw.info.grpc, token: TOKEN, pid: raw.service.pid, ...getting },
-    postgres: { kind: 'postgres', connectionString: database.url, ...getting },
+    raw: { kind: 'get', address: raw.info.grpc, token: TOKEN, pid: raw.service.pid, ...getting, calls: PEERS },
+    postgres: { kind: 'postgres', connectionString: database.url, ...getting, calls: PEERS },
     search: { ...searching, mode: 'plain' },
     ...(semantic ? { both: { ...searching, mode: 'both' } } : {}),
   };
@@ -133,7 +137,6 @@ async function measureLarge(entries, load) {
   const copies = Math.ceil(LARGE / entries.length);
   const whole = Math.floor(LARGE / entries.length);
   const slugs = entries.flatMap((e) => Array.from({ length: whole }, (_, i) => (i ? `${e.slug}-x${i}` : e.slug)));
-  const rounds = 5;
   const runs = await inTurns(
     {
       search: {
@@ -142,12 +145,12 @@ async function measureLarge(entries, load) {
         mode: 'plain',
         limit: LIMIT,
         draw: (o) => drawQueries(entries, { ...o, copies: Math.min(copies, whole) }),
-        calls: LARGE_SEARCHES / rounds,
+        calls: LARGE_SEARCHES,
       },
-      get: { kind: 'get', ...serving, draw: (o) => drawSlugs(slugs, o), calls: 4_000 },
+      get: { kind: 'get', ...serving, draw: (o) => drawSlugs(slugs, o), calls: LARGE_GETS },
     },
     load,
-    rounds,
+    LARGE_ROUNDS,
   );
   return { ...runs, memory: await service.memory(), build: service.info };
 }
