@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { assemble, type MapNode } from './map/map.js';
 import { slugsOf, type EntryChange } from './overlay/diff.js';
 import type { Versions } from './overlay/versions.js';
-import { createSearch, MOST_HITS, type Search } from './search/search.js';
+import { byScore, createSearch, MOST_HITS, type Search } from './search/search.js';
 import type { Change, View, Views } from './views.js';
 
 const TENANTS = 200;
@@ -24,9 +24,7 @@ interface Held {
 const merged =
   (a: Search, b: Search): Search =>
   (query, options) =>
-    [...a(query, options), ...b(query, options)]
-      .sort((x, y) => y.score - x.score || (x.node.slug < y.node.slug ? -1 : 1))
-      .slice(0, options?.most ?? MOST_HITS);
+    [...a(query, options), ...b(query, options)].sort(byScore).slice(0, options?.most ?? MOST_HITS);
 
 /** The public map with a tenant's own entries. */
 export function withOwn(

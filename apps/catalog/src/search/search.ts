@@ -12,6 +12,8 @@ export interface Hit {
   readonly node: MapNode;
   readonly score: number;
 }
+/** Best first, equal ones by slug. */
+export const byScore = (a: Hit, b: Hit): number => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1);
 export interface SearchOptions {
   /** Entries that count. */
   readonly test?: ((n: MapNode) => boolean) | undefined;

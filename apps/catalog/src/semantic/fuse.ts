@@ -1,9 +1,5 @@
 import type { MapNode } from '../map/map.js';
-
-interface Scored {
-  readonly node: MapNode;
-  readonly score: number;
-}
+import { byScore, type Hit } from '../search/search.js';
 
 // Chosen on questions that are not those of the tests.
 /** Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, who take 60 for lists of a thousand). */
@@ -18,7 +14,7 @@ const SURE = 18;
  * entries are ordered by Σ w / (10 + rank), except that those whose name is the query stay in front. Scores compare within one answer only.
  * @param named whether a hit of the first ranking is called what was asked for
  */
-export function fused(words: readonly Scored[], meaning: readonly Scored[], named: (hit: Scored) => boolean): Scored[] {
+export function fused(words: readonly Hit[], meaning: readonly Hit[], named: (hit: Hit) => boolean): Hit[] {
   const scores = new Map<string, number>();
   const nodes = new Map<string, MapNode>();
   for (const [ranking, weight] of [
@@ -32,7 +28,5 @@ export function fused(words: readonly Scored[], meaning: readonly Scored[], name
   const first = (words[0]?.score ?? 0) >= SURE ? words : words.filter(named);
   // no sum of the above reaches 1
   for (const [i, { node }] of first.entries()) scores.set(node.slug, 1 + (first.length - i) / first.length);
-  return [...nodes.values()]
-    .map((node) => ({ node, score: scores.get(node.slug) as number }))
-    .sort((a, b) => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1));
+  return [...nodes.values()].map((node) => ({ node, score: scores.get(node.slug) as number })).sort(byScore);
 }

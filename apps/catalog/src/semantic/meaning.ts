@@ -1,5 +1,6 @@
 import { createEncoder, embeddingDimOf, type EncoderWeights } from '@strata/recipes/text-encoder';
 import type { MapNode } from '../map/map.js';
+import { byScore, type Hit } from '../search/search.js';
 import { essenceOf } from './essence.js';
 import { sentencesOf } from './sentences.js';
 
@@ -10,12 +11,6 @@ export interface MeaningModel {
   readonly slugs: readonly string[];
   /** [slugs, dim], of length 1, or 0 for an entry whose words are all unknown. */
   readonly vectors: Float32Array;
-}
-
-/** An entry's likeness to a query: the cosine of their vectors. */
-export interface Likeness {
-  readonly node: MapNode;
-  readonly score: number;
 }
 
 /** Recipes and publications have the words of the entries that they belong to; those are what is looked for. */
@@ -55,12 +50,12 @@ export function vectorsOf(nodes: readonly MapNode[], encoder: EncoderWeights): F
 }
 
 export interface Meaning {
-  /** The entries of some map that are nearest to a text, best first. */
+  /** The entries of some map that are nearest to a text, best first; scores are the cosines of their vectors with its. */
   nearest(
     query: string,
     nodes: ReadonlyMap<string, MapNode>,
     options: { readonly most: number; readonly test?: ((n: MapNode) => boolean) | undefined },
-  ): Likeness[];
+  ): Hit[];
 }
 
 /** A cosine below this says nothing: that of a query and an entry about something else. */
@@ -85,7 +80,7 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
   return {
     nearest(query, nodes, { most, test }) {
       const q = encode(query.slice(0, KEPT));
-      const found: Likeness[] = [];
+      const found: Hit[] = [];
       for (const node of nodes.values()) {
         if (!hasMeaning(node) || (test && !test(node))) continue;
         const v = vector(node);
@@ -93,7 +88,7 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
         for (let i = 0; i < dim; i++) score += (q[i] as number) * (v[i] as number);
         if (score >= LEAST) found.push({ node, score });
       }
-      return found.sort((a, b) => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1)).slice(0, most);
+      return found.sort(byScore).slice(0, most);
     },
   };
 }

@@ -9,6 +9,14 @@ export const classWeight = (what: string) =>
     .default(null)
     .describe(`balanced: rare classes count as much as frequent ones; null: every ${what} counts the same`);
 
+export const lrScheduler = z
+  .enum(['constant', 'linear', 'cosine'])
+  .default('cosine')
+  .describe('Course of the learning rate');
+
+export const weightDecay = (usual: number) =>
+  z.number().min(0).max(10).default(usual).describe('Decoupled weight decay');
+
 /** `least`: fewer rows than this are not split */
 export const validationFraction = (what: string, least: number) =>
   z

@@ -4,9 +4,11 @@ import {
   classWeight,
   earlyStopping,
   labelSmoothing,
+  lrScheduler,
   patience,
   tolerance,
   validationFraction,
+  weightDecay,
 } from '../../shared/training-params.js';
 
 export const textClassifierParams = z.strictObject({
@@ -21,8 +23,8 @@ export const textClassifierParams = z.strictObject({
     .describe('Neurons of hidden layers between embedding and classes; [] is fastText'),
   dropout: z.number().min(0).lt(1).default(0.1).describe('Share of the averaged embedding that a step leaves out'),
   learning_rate: z.number().positive().max(10).default(0.005).describe('Highest learning rate (AdamW)'),
-  lr_scheduler: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the learning rate'),
-  weight_decay: z.number().min(0).max(10).default(0).describe('Decoupled weight decay'),
+  lr_scheduler: lrScheduler,
+  weight_decay: weightDecay(0),
   epochs: z
     .number()
     .int()

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ngramParams, POOLING_MODES } from '../../shared/ngram-params.js';
+import { lrScheduler, weightDecay } from '../../shared/training-params.js';
 
 export const ACTIVATIONS = ['tanh', 'relu', 'identity'] as const;
 export type EncoderActivation = (typeof ACTIVATIONS)[number];
@@ -39,8 +40,8 @@ export const textEmbeddingParams = z.strictObject({
     .default(true)
     .describe('Positives look for their anchors too; false: only anchors for their positives'),
   learning_rate: z.number().positive().max(10).default(0.01).describe('Highest learning rate (AdamW)'),
-  lr_scheduler: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the learning rate'),
-  weight_decay: z.number().min(0).max(10).default(0).describe('Decoupled weight decay'),
+  lr_scheduler: lrScheduler,
+  weight_decay: weightDecay(0),
   epochs: z
     .number()
     .int()

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lrScheduler, weightDecay } from '../../shared/training-params.js';
 
 /** Parameters that every recurrent recipe has. */
 export const recurrentParams = {
@@ -14,8 +15,8 @@ export const recurrentParams = {
     .default(0.3)
     .describe('Share of the numbers that a step leaves out: of embeddings, between layers and before the output'),
   learning_rate: z.number().positive().max(10).default(0.002).describe('Highest learning rate (AdamW)'),
-  lr_scheduler: z.enum(['constant', 'linear', 'cosine']).default('cosine').describe('Course of the learning rate'),
-  weight_decay: z.number().min(0).max(10).default(0.01).describe('Decoupled weight decay'),
+  lr_scheduler: lrScheduler,
+  weight_decay: weightDecay(0.01),
   max_grad_norm: z.number().positive().default(1).describe('Gradients are scaled down when their joint norm is larger'),
   batch_size: z.number().int().min(1).max(4096).default(32).describe('Rows of a step'),
   label_smoothing: z.number().min(0).lt(1).default(0).describe('Share of a target that is spread over all classes'),
