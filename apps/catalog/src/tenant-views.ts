@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { assemble, type MapNode } from './map/map.js';
 import { slugsOf, type EntryChange } from './overlay/diff.js';
 import type { Versions } from './overlay/versions.js';
-import { byScore, createSearch, MOST_HITS, type Search } from './search/search.js';
+import { byScore, createSearch, foundOf, MOST_HITS, type Search } from './search/search.js';
 import type { Change, View, Views } from './views.js';
 
 const TENANTS = 200;
@@ -24,7 +24,12 @@ interface Held {
 const merged =
   (a: Search, b: Search): Search =>
   (query, options) =>
-    [...a(query, options), ...b(query, options)].sort(byScore).slice(0, options?.most ?? MOST_HITS);
+    foundOf(
+      [a, b]
+        .flatMap((search) => search(query, options).hits())
+        .sort(byScore)
+        .slice(0, options?.most ?? MOST_HITS),
+    );
 
 /** The public map with a tenant's own entries. */
 export function withOwn(
@@ -39,9 +44,12 @@ export function withOwn(
   // nodes of the public map have gained edges: hits are shown as this map has them
   const here = (n: MapNode): MapNode => map.nodes.get(n.slug) ?? n;
   const publicHits: Search = (query, { test, most } = {}) =>
-    publicView
-      .search(query, { most, test: test && ((n) => test(here(n))) })
-      .map(({ node, score }) => ({ node: here(node), score }));
+    foundOf(
+      publicView
+        .search(query, { most, test: test && ((n) => test(here(n))) })
+        .hits()
+        .map((hit) => ({ ...hit, node: here(hit.node) })),
+    );
   const ownNodes = map.sorted.filter((n) => isOwn.has(n.slug));
   return {
     map,

@@ -74,7 +74,7 @@ export function nodesAnswer<Res extends { nodes: catalog.Node[] }>(
 }
 
 export function searchAnswer(
-  hits: readonly Hit[],
+  hits: readonly Omit<Hit, 'group'>[],
   rest: Omit<catalog.SearchResponse, 'hits'>,
 ): Encoded<catalog.SearchResponse> {
   const parts = hits.map(({ node, score }) => {

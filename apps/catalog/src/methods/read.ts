@@ -6,9 +6,8 @@ import type { Cell, Insight } from '../insight/insight.js';
 import { NO_FILTER, testOf, type NodeFilter } from '../map/filter.js';
 import { around, edgesAt, wayBetween } from '../map/graph.js';
 import { coverageOf } from '../map/coverage.js';
-import { facetsOf } from '../map/facets.js';
 import type { MapNode } from '../map/map.js';
-import { isNamed, type Hit } from '../search/search.js';
+import { foundOf, isNamed, type Found } from '../search/search.js';
 import { fused } from '../semantic/fuse.js';
 import type { Semantic } from '../semantic/semantic.js';
 import type { View, Views } from '../views.js';
@@ -32,7 +31,10 @@ const limitOf = (limit: number, usual = USUAL_LIMIT, highest = HIGHEST_LIMIT): n
 function known(view: View, slug: string): MapNode {
   const found = view.map.nodes.get(slug);
   if (found) return found;
-  const near = view.search(slug, { most: SUGGESTIONS }).map((h) => h.node.slug);
+  const near = view
+    .search(slug, { most: SUGGESTIONS })
+    .hits()
+    .map((h) => h.node.slug);
   throw new StrataError(
     'not_found',
     `the catalog has no entry "${slug}"${near.length ? `; near to it: ${near.join(', ')}` : ''}`,
@@ -102,10 +104,10 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
       const meaning = wanted === 'plain' ? undefined : semantic.current();
       const how = meaning ? wanted : 'plain';
       const near = meaning?.nearest(query, view.map.nodes, { most: MOST_NEAR[wanted], test }) ?? [];
-      const words = how === 'semantic' ? [] : view.search(query, { test });
-      const hits: readonly Hit[] = how === 'both' ? fused(words, near, isNamed) : how === 'semantic' ? near : words;
-      const page = hits.slice(offset, offset + limitOf(limit));
-      return searchAnswer(page, { total: hits.length, facets: facetsOf(hits), mode: how });
+      const words = (): Found => view.search(query, { test });
+      const found = how === 'plain' ? words() : foundOf(how === 'both' ? fused(words().hits(), near, isNamed) : near);
+      const page = found.hits(offset, offset + limitOf(limit));
+      return searchAnswer(page, { total: found.total, facets: found.facets(), mode: how });
     },
 
     async neighbours({ slug, edgeKind, tenant }) {

@@ -50,7 +50,9 @@ export function recipeMethods(views: Views, detail: RecipeDetail): Recipes {
       const found = await detail(name);
       if (found) return found;
       const { search } = await views.of('');
-      const near = search(name, { test: (n) => n.kind === 'recipe', most: SUGGESTIONS }).flatMap((h) => h.node.recipes);
+      const near = search(name, { test: (n) => n.kind === 'recipe', most: SUGGESTIONS })
+        .hits()
+        .flatMap((h) => h.node.recipes);
       throw new StrataError(
         'unknown_recipe',
         `there is no recipe "${name}"${near.length ? `; near to it: ${near.join(', ')}` : ''}. GET /api/recipes lists them all`,

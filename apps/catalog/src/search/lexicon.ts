@@ -57,7 +57,9 @@ export function createLexicon(words: Iterable<string>): Lexicon {
       if (list) list.places[list.used++] = place;
     }
   });
+  // room to work in: how many pairs a word shares, and which words share any
   const shared = new Uint8Array(byLength.length);
+  const seen = new Uint32Array(byLength.length);
 
   return {
     completions(beginning) {
@@ -82,13 +84,14 @@ export function createLexicon(words: Iterable<string>): Lexicon {
       // so short a word may share no pair with what it was meant to be
       if (needed < 1) for (let place = from; place < to; place++) compare(byLength[place]!);
       else {
-        const seen: number[] = [];
+        let any = 0;
         for (const g of grams) {
           const places = lists.get(g)?.places ?? [];
           for (let i = firstNotBefore(places, from); i < places.length && places[i]! < to; i++)
-            if (shared[places[i]!]!++ === 0) seen.push(places[i]!);
+            if (shared[places[i]!]!++ === 0) seen[any++] = places[i]!;
         }
-        for (const place of seen) {
+        for (let i = 0; i < any; i++) {
+          const place = seen[i]!;
           if (shared[place]! >= needed) compare(byLength[place]!);
           shared[place] = 0;
         }

@@ -52,10 +52,11 @@ const atomsOf = (list: readonly Piece[]): Atom[] =>
   });
 
 /** A name as it is looked up: no blanks and dashes, American, singular. */
-export function keyOf(list: readonly Piece[]): string {
-  const last = list.length - 1;
-  return list.map((p, i) => (p.han ? p.text : i === last ? singular(spelled(p.text)) : spelled(p.text))).join('');
-}
+export const keyOf = (list: readonly Piece[]): string =>
+  list.map((p, i) => (i === list.length - 1 ? lastPart(p, keyPart(p)) : keyPart(p))).join('');
+
+const keyPart = (p: Piece): string => (p.han ? p.text : spelled(p.text));
+const lastPart = (p: Piece, part: string): string => (p.han ? part : singular(part));
 
 /** How little a word is spread, by what BM25 makes of it. */
 type Rarity = (word: string) => number;
@@ -201,12 +202,18 @@ const LONGEST_SPAN = 14;
 
 /** All parts of a reading that may be names, the longest first. */
 export function spansOf(atoms: readonly Atom[]): Span[] {
+  const inner = atoms.map(keyPart);
+  const outer = atoms.map((a, i) => lastPart(a, inner[i] ?? ''));
   const spans: Span[] = [];
   for (let length = Math.min(LONGEST_SPAN, atoms.length); length > 0; length--)
-    for (let from = 0; from + length <= atoms.length; from++) {
-      const part = atoms.slice(from, from + length);
-      if (length === atoms.length || part.some((a) => !a.stop))
-        spans.push({ key: keyOf(part), from, to: from + length });
+    for (let from = 0, to = length; to <= atoms.length; from++, to++) {
+      let key = '';
+      let told = length === atoms.length;
+      for (let i = from; i < to; i++) {
+        key += i === to - 1 ? outer[i] : inner[i];
+        told ||= !atoms[i]?.stop;
+      }
+      if (told) spans.push({ key, from, to });
     }
   return spans;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createRng } from '@strata/kernel';
 import { createInverted, type Field, type Inverted } from './inverted.js';
-import { createRank } from './rank.js';
+import { createRank, type Rank } from './rank.js';
 
 /** Terms of the fields of one document. */
 type Document = readonly (readonly number[])[];
@@ -17,13 +17,23 @@ function indexOf(fields: readonly Field[], documents: readonly Document[], weigh
   for (let step = making.next(); ; step = making.next()) if (step.done) return step.value;
 }
 
+/** The documents found, each with its score. */
+function ranking(index: Inverted, budget?: number) {
+  const rank = createRank(index, budget);
+  return (...query: Parameters<Rank>) => {
+    const { documents, scores } = rank(...query);
+    expect(scores).toHaveLength(documents.length);
+    return Array.from(documents, (document, i) => ({ document, score: scores[i]! }));
+  };
+}
+
 const [A, B, C] = [0, 1, 2];
 /** An impact is kept in 255 steps of the greatest, and scores in steps of 1/1024. */
 const tolerance = (greatest: number): number => greatest / 255 + 1 / 512;
 
 describe('scores', () => {
   // "a b", "a a c", "b": lengths 2, 3 and 1, mean 2
-  const rank = createRank(indexOf(PLAIN, [[[A, B]], [[A, A, C]], [[B]]]));
+  const rank = ranking(indexOf(PLAIN, [[[A, B]], [[A, A, C]], [[B]]]));
 
   it('are BM25, worked out by hand', () => {
     // idf(a) = ln(1 + 1.5 / 2.5) = 0.4700; document 0 has 0.4700 · 2.2 / (1 + 1.2), document 1 has 0.4700 · 4.4 / (2 + 1.2 · 1.375)
@@ -51,7 +61,7 @@ describe('scores', () => {
       { weight: 3, b: 0 },
       { weight: 1, b: 0 },
     ];
-    const both = createRank(
+    const both = ranking(
       indexOf(
         fields,
         [
@@ -92,7 +102,7 @@ describe('the best of a corpus', () => {
   it('are those of an exhaustive search', () => {
     for (let n = 0; n < 20; n++) {
       const documents = random();
-      const rank = createRank(indexOf(PLAIN, documents));
+      const rank = ranking(indexOf(PLAIN, documents));
       const wanted = [0, 3, 8, 20].map((term) => ({ term, weight: 0.5 + rng.next() }));
       const scores = exhaustive(documents, wanted);
       const error = 4 * tolerance(12);
@@ -118,11 +128,11 @@ describe('the best of a corpus', () => {
       { term: 0, weight: 1 },
       { term: 25, weight: 1 },
     ];
-    const all = createRank(index)(wanted, { most: 300 });
+    const all = ranking(index)(wanted, { most: 300 });
     const length = (t: number): number => (index.starts[t + 1] ?? 0) - (index.starts[t] ?? 0);
     const budget = length(25) + 20;
     expect(length(0)).toBeGreaterThan(2 * budget);
-    const some = createRank(index, budget)(wanted, { most: 300 });
+    const some = ranking(index, budget)(wanted, { most: 300 });
     // every holder of the rare word is there, and of the frequent one the twenty heaviest
     expect(some.length).toBeLessThanOrEqual(budget);
     const best = all.slice(0, length(25)).map((r) => r.document);
@@ -131,11 +141,11 @@ describe('the best of a corpus', () => {
       expect(some.map((r) => r.document)).toContain(d);
     // one list alone: its best are exact
     const one = [{ term: 0, weight: 1 }];
-    expect(createRank(index, 40)(one, { most: 10 })).toEqual(createRank(index)(one, { most: 10 }));
+    expect(ranking(index, 40)(one, { most: 10 })).toEqual(ranking(index)(one, { most: 10 }));
   });
 
   it('come in the order of documents where they are equal, and points come on top', () => {
-    const rank = createRank(indexOf(PLAIN, [[[A]], [[B]], [[A]], [[A]]]));
+    const rank = ranking(indexOf(PLAIN, [[[A]], [[B]], [[A]], [[A]]]));
     const wanted = [{ term: A, weight: 1 }];
     expect(rank(wanted, { most: 9 }).map((r) => r.document)).toEqual([0, 2, 3]);
     const points = new Map([
@@ -152,6 +162,6 @@ describe('the best of a corpus', () => {
   });
 
   it('of an empty index are none', () => {
-    expect(createRank(indexOf(PLAIN, []))([{ term: 0, weight: 1 }], { most: 5 })).toEqual([]);
+    expect(ranking(indexOf(PLAIN, []))([{ term: 0, weight: 1 }], { most: 5 })).toEqual([]);
   });
 });

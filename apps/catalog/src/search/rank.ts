@@ -4,9 +4,10 @@ export interface Wanted {
   readonly term: number;
   readonly weight: number;
 }
+/** Documents with their scores, in two lists. */
 export interface Ranked {
-  readonly document: number;
-  readonly score: number;
+  readonly documents: Uint32Array;
+  readonly scores: Float64Array;
 }
 export interface RankOptions {
   /** Points that documents have before a term is looked at. */
@@ -17,7 +18,7 @@ export interface RankOptions {
   readonly most: number;
 }
 /** The documents with the highest sums of weighted impacts, highest first, equal ones in their order. */
-export type Rank = (wanted: readonly Wanted[], options: RankOptions) => Ranked[];
+export type Rank = (wanted: readonly Wanted[], options: RankOptions) => Ranked;
 
 const DOCUMENT = MOST_DOCUMENTS - 1;
 /** Postings that one query may add up. The heaviest are first (Lin and Trotman 2015), and below so many nothing is left out. */
@@ -86,25 +87,34 @@ export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
     return keys.subarray(0, n).sort();
   };
 
-  const choose = ({ test, most }: RankOptions): Ranked[] => {
-    const found: Ranked[] = [];
-    buckets.fill(0);
-    for (let i = 0; i < count; i++) buckets[bits[touched[i]!]! >>> 16]!++;
+  const choose = ({ test, most }: RankOptions): Ranked => {
+    const room = Math.min(most, count);
+    const found = { documents: new Uint32Array(room), scores: new Float64Array(room) };
+    let hits = 0;
+    let [lowest, above] = [buckets.length, 0];
+    for (let i = 0; i < count; i++) {
+      const bucket = bits[touched[i]!]! >>> 16;
+      buckets[bucket]!++;
+      if (bucket < lowest) lowest = bucket;
+      if (bucket >= above) above = bucket + 1;
+    }
     let tested = 0;
     let size = test ? 2 * most : most;
-    for (let to = buckets.length; to > 0 && found.length < most && tested < MOST_TESTED; size *= 4) {
+    for (let to = above; to > lowest && hits < most && tested < MOST_TESTED; size *= 4) {
       let from = to;
-      for (let n = 0; from > 0 && n < size;) n += buckets[--from]!;
+      for (let n = 0; from > lowest && n < size;) n += buckets[--from]!;
       for (const key of sorted(from, to)) {
-        if (found.length === most) break;
+        if (hits === most) break;
         const steps = -Math.floor(key / MOST_DOCUMENTS);
         const document = key + steps * MOST_DOCUMENTS;
         tested++;
-        if (!test || test(document)) found.push({ document, score: steps * STEP });
+        if (test && !test(document)) continue;
+        found.documents[hits] = document;
+        found.scores[hits++] = steps * STEP;
       }
       to = from;
     }
-    return found;
+    return { documents: found.documents.subarray(0, hits), scores: found.scores.subarray(0, hits) };
   };
 
   return (wanted, options) => {
@@ -118,7 +128,11 @@ export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
       else addHeaviest(lists);
       return choose(options);
     } finally {
-      for (let i = 0; i < count; i++) scores[touched[i]!] = 0;
+      for (let i = 0; i < count; i++) {
+        const document = touched[i]!;
+        buckets[bits[document]! >>> 16] = 0;
+        scores[document] = 0;
+      }
       count = 0;
     }
   };

@@ -5,7 +5,7 @@ import { recipes } from '@strata/recipes';
 import { BUNDLED_CONTENT } from '../app.module.js';
 import { assemble, buildMap, type MapNode } from '../map/map.js';
 import { small } from '../testing/content.js';
-import { createSearch, createSearchGently, MOST_HITS, type Search } from './search.js';
+import { createSearch, createSearchGently, foundOf, MOST_HITS, type Hit, type Search } from './search.js';
 import { stem } from './stems.js';
 import { pieces } from './tokens.js';
 
@@ -21,7 +21,10 @@ beforeAll(async () => {
   nodes = buildMap(await readContent(BUNDLED_CONTENT), recipes).sorted;
   search = createSearch(nodes);
 });
-const slugs = (query: string, most = 3): string[] => search(query, { most }).map((h) => h.node.slug);
+const slugs = (query: string, most = 3): string[] =>
+  search(query, { most })
+    .hits()
+    .map((h) => h.node.slug);
 
 describe('words', () => {
   it('are cut out of Latin and Chinese text', () => {
@@ -120,9 +123,11 @@ describe('the bundled map', () => {
     const order = slugs('evaluation', MOST_HITS);
     expect(order[0]).toBe('evaluation');
     const places = (query: string, kind: MapNode['kind']): number =>
-      search(query).findIndex((h) => h.node.kind === kind);
+      search(query)
+        .hits()
+        .findIndex((h) => h.node.kind === kind);
     for (const query of ['数据清洗', 'data cleaning', 'text classification']) {
-      expect(['recipe', 'source']).not.toContain(search(query)[0]?.node.kind);
+      expect(['recipe', 'source']).not.toContain(search(query).hits(0, 1)[0]?.node.kind);
       expect(places(query, 'recipe')).toBeGreaterThan(0);
     }
   });
@@ -134,13 +139,15 @@ describe('the bundled map', () => {
   });
 
   it('keeps to a test and to a number', () => {
-    const hits = search('model', { test: (n) => n.kind === 'stage', most: 3 });
+    const hits = search('model', { test: (n) => n.kind === 'stage', most: 3 }).hits();
     expect(hits).toHaveLength(3);
     expect(hits.every((h) => h.node.kind === 'stage')).toBe(true);
-    const all = search('model');
+    const all = search('model').hits();
     expect(all.length).toBeGreaterThan(100);
     expect(all.filter((h) => h.node.kind === 'stage').map((h) => h.node.slug)).toEqual(
-      search('model', { test: (n) => n.kind === 'stage' }).map((h) => h.node.slug),
+      search('model', { test: (n) => n.kind === 'stage' })
+        .hits()
+        .map((h) => h.node.slug),
     );
     const scores = all.map((h) => h.score);
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
@@ -156,7 +163,7 @@ describe('the bundled map', () => {
   it.each(['', '   ', '!!!', '，。？', '😀😀', '\ud83d', '\u0000', 'qzxwv', 'what is the', '是什么', '的', '有哪些？'])(
     'answers %j with nothing or little',
     (query) => {
-      expect(search(query).length).toBeLessThan(20);
+      expect(search(query).total).toBeLessThan(20);
     },
   );
 
@@ -175,8 +182,28 @@ describe('the bundled map', () => {
     ['accents', 'e\u0301'.repeat(5_000)],
     ['pattern characters', '.*+?^${}()|[]\\'.repeat(700)],
   ])('is not troubled by ten thousand characters of %s', (_, query) => {
-    expect(search(query).length).toBeLessThanOrEqual(nodes.length);
+    expect(search(query).total).toBeLessThanOrEqual(nodes.length);
     expect(slugs('LoRA', 1)).toEqual(['lora']);
+  });
+});
+
+describe('what was found', () => {
+  const slugsOf = (hits: readonly Hit[]): string[] => hits.map((h) => h.node.slug);
+
+  it('is shown a page at a time, and counted as a whole', () => {
+    const found = search('model');
+    const all = found.hits();
+    expect(all).toHaveLength(found.total);
+    expect(found.hits(20, 40)).toEqual(all.slice(20, 40));
+    expect(found.hits(found.total - 1, found.total + 20)).toEqual(all.slice(-1));
+    expect(found.hits(found.total + 1)).toEqual([]);
+    const ofKind = found.facets().filter((f) => f.facet === 'kind');
+    expect(ofKind.reduce((n, f) => n + f.count, 0)).toBe(found.total);
+    for (const { value, count } of ofKind) expect(all.filter((h) => h.node.kind === value)).toHaveLength(count);
+    // what is kept of one query does not change with the next
+    search('LoRA');
+    expect(slugsOf(found.hits())).toEqual(slugsOf(all));
+    expect(foundOf(all).facets()).toEqual(found.facets());
   });
 });
 
@@ -187,8 +214,7 @@ describe('an index made gently', () => {
       [],
     ).sorted;
     const [gentle, plain] = [await createSearchGently(map), createSearch(map)];
-    for (const query of ['tuning', '微调', 'lora'])
-      expect(gentle(query).map((h) => [h.node.slug, h.score])).toEqual(plain(query).map((h) => [h.node.slug, h.score]));
+    for (const query of ['tuning', '微调', 'lora']) expect(gentle(query).hits()).toEqual(plain(query).hits());
     let turns = 0;
     let made = false;
     const ticking = (): void => void (made || (turns++, setImmediate(ticking)));
@@ -199,7 +225,7 @@ describe('an index made gently', () => {
   });
 
   it('of no entries finds nothing', () => {
-    expect(createSearch([])('lora')).toEqual([]);
+    expect(createSearch([])('lora')).toMatchObject({ total: 0 });
   });
 });
 
@@ -207,7 +233,9 @@ describe('a few entries that are ranked among many', () => {
   it('have words as rare as in the whole', () => {
     const few = nodes.filter((n) => ['lora', 'ppo', 'kaggle'].includes(n.slug));
     const score = (s: Search): number =>
-      s('how is a competition of policies held').find((h) => h.node.slug === 'kaggle')?.score ?? 0;
+      s('how is a competition of policies held')
+        .hits()
+        .find((h) => h.node.slug === 'kaggle')?.score ?? 0;
     const [alone, among, whole] = [createSearch(few), createSearch(few, nodes.length), search].map(score);
     // ln(1 + 2.5 / 1.5) alone, and about ln(1 + 1000 / 2) among a thousand
     expect(among).toBeGreaterThan(4 * (alone ?? 0));
@@ -224,8 +252,9 @@ describe('many entries of one name', () => {
       ...entry,
       slug: `lora-${String(i).padStart(5, '0')}`,
     }));
-    const hits = createSearch(assemble(many, []).sorted)('LoRA');
-    expect(hits).toHaveLength(MOST_HITS);
-    expect(hits.slice(0, 3).map((h) => h.node.slug)).toEqual(['lora-00000', 'lora-00001', 'lora-00002']);
+    const found = createSearch(assemble(many, []).sorted)('LoRA');
+    expect(found.total).toBe(MOST_HITS);
+    expect(found.hits()).toHaveLength(MOST_HITS);
+    expect(found.hits(0, 3).map((h) => h.node.slug)).toEqual(['lora-00000', 'lora-00001', 'lora-00002']);
   });
 });

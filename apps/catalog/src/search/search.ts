@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { createGroups, facetsOf, timesOf, type FacetCount, type FacetGroup } from '../map/facets.js';
 import type { MapNode } from '../map/map.js';
 import { createDictionary } from './dictionary.js';
 import { createInverted, type Field } from './inverted.js';
@@ -11,9 +12,19 @@ import { pieces } from './tokens.js';
 export interface Hit {
   readonly node: MapNode;
   readonly score: number;
+  /** What it is counted by. */
+  readonly group: FacetGroup;
+}
+/** What a search found, best first. Hits are made when they are asked for: mostly a page of them. */
+export interface Found {
+  readonly total: number;
+  hits(from?: number, to?: number): Hit[];
+  /** What is counted over all of them. */
+  facets(): FacetCount[];
 }
 /** Best first, equal ones by slug. */
-export const byScore = (a: Hit, b: Hit): number => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1);
+export const byScore = (a: Omit<Hit, 'group'>, b: Omit<Hit, 'group'>): number =>
+  b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1);
 export interface SearchOptions {
   /** Entries that count. */
   readonly test?: ((n: MapNode) => boolean) | undefined;
@@ -21,7 +32,14 @@ export interface SearchOptions {
   readonly most?: number | undefined;
 }
 /** Entries that match, best first, equal ones in the order in which they were given: all, or the best MOST_HITS. */
-export type Search = (query: string, options?: SearchOptions) => Hit[];
+export type Search = (query: string, options?: SearchOptions) => Found;
+
+/** Hits that are there already. */
+export const foundOf = (hits: readonly Hit[]): Found => ({
+  total: hits.length,
+  hits: (from, to) => hits.slice(from, to),
+  facets: () => facetsOf(timesOf(hits)),
+});
 
 /** More hits than anybody reads; what is counted over hits is counted over these. */
 export const MOST_HITS = 2_000;
@@ -59,6 +77,8 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
   const inverted = createInverted(FIELDS, among);
   const names = createNames();
   const sounds = createPinyin();
+  const groups = createGroups();
+  const groupAt = new Uint32Array(nodes.length);
 
   const read = (n: MapNode, document: number): void => {
     const field = (f: number, texts: readonly string[], named = false): void => {
@@ -88,6 +108,7 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
     field(ALIAS, [n.slug]);
     field(SUMMARY, [...textsOf(n.summary), ...title]);
     field(BODY, [...textsOf(n.body), ...textsOf(n.method?.when), n.citation?.authors ?? '']);
+    groupAt[document] = groups.number(n);
     inverted.next(KIND_WEIGHTS[n.kind] ?? 1);
   };
 
@@ -135,11 +156,27 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
   return (query, { test, most = MOST_HITS } = {}) => {
     const readings = readingsOf(query, dictionary, pinyin, rarity);
     const wanted = [...termsOf(readings, dictionary, rarity)].map(([term, weight]) => ({ term, weight }));
-    return rank(wanted, {
+    const { documents, scores } = rank(wanted, {
       points: pointsOf(readings),
       test: test && ((document) => test(nodes[document]!)),
       most,
-    }).map(({ document, score }) => ({ node: nodes[document]!, score }));
+    });
+    return {
+      total: documents.length,
+      hits: (from, to) => {
+        const chosen = scores.subarray(from, to);
+        return Array.from(documents.subarray(from, to), (d, i) => ({
+          node: nodes[d]!,
+          score: chosen[i]!,
+          group: groups.all[groupAt[d]!]!,
+        }));
+      },
+      facets: () => {
+        const counts = new Uint32Array(groups.all.length);
+        for (const d of documents) counts[groupAt[d]!]!++;
+        return facetsOf(groups.all.flatMap((group, i) => (counts[i] ? [[group, counts[i]] as const] : [])));
+      },
+    };
   };
 }
 

@@ -1,4 +1,3 @@
-import type { MapNode } from '../map/map.js';
 import { byScore, type Hit } from '../search/search.js';
 
 // Chosen on questions that are not those of the tests.
@@ -16,17 +15,18 @@ const SURE = 18;
  */
 export function fused(words: readonly Hit[], meaning: readonly Hit[], named: (hit: Hit) => boolean): Hit[] {
   const scores = new Map<string, number>();
-  const nodes = new Map<string, MapNode>();
+  const found = new Map<string, Hit>();
   for (const [ranking, weight] of [
     [words, 1],
     [meaning, SHARE],
   ] as const)
-    for (const [i, { node }] of ranking.entries()) {
-      nodes.set(node.slug, node);
-      scores.set(node.slug, (scores.get(node.slug) ?? 0) + weight / (K + i + 1));
+    for (const [i, hit] of ranking.entries()) {
+      const { slug } = hit.node;
+      found.set(slug, hit);
+      scores.set(slug, (scores.get(slug) ?? 0) + weight / (K + i + 1));
     }
   const first = (words[0]?.score ?? 0) >= SURE ? words : words.filter(named);
   // no sum of the above reaches 1
   for (const [i, { node }] of first.entries()) scores.set(node.slug, 1 + (first.length - i) / first.length);
-  return [...nodes.values()].map((node) => ({ node, score: scores.get(node.slug) as number })).sort(byScore);
+  return [...found.values()].map((hit) => ({ ...hit, score: scores.get(hit.node.slug) as number })).sort(byScore);
 }

@@ -1,4 +1,5 @@
 import { createEncoder, embeddingDimOf, type EncoderWeights } from '@strata/recipes/text-encoder';
+import { groupOf } from '../map/facets.js';
 import type { MapNode } from '../map/map.js';
 import { byScore, type Hit } from '../search/search.js';
 import { essenceOf } from './essence.js';
@@ -80,7 +81,7 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
   return {
     nearest(query, nodes, { most, test }) {
       const q = encode(query.slice(0, KEPT));
-      const found: Hit[] = [];
+      const found: Omit<Hit, 'group'>[] = [];
       for (const node of nodes.values()) {
         if (!hasMeaning(node) || (test && !test(node))) continue;
         const v = vector(node);
@@ -88,7 +89,10 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
         for (let i = 0; i < dim; i++) score += (q[i] as number) * (v[i] as number);
         if (score >= LEAST) found.push({ node, score });
       }
-      return found.sort(byScore).slice(0, most);
+      return found
+        .sort(byScore)
+        .slice(0, most)
+        .map((hit) => ({ ...hit, group: groupOf(hit.node) }));
     },
   };
 }

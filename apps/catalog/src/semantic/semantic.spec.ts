@@ -60,7 +60,7 @@ describe('the essence of a text', () => {
 });
 
 describe('two rankings joined', () => {
-  const hit = (slug: string, score = 1) => ({ node: { slug } as never, score });
+  const hit = (slug: string, score = 1) => ({ node: { slug } as never, score, group: { values: [] } });
   const order = (hits: readonly { node: unknown }[]): string[] => hits.map((h) => (h.node as { slug: string }).slug);
 
   it('are ordered by Σ w / (10 + rank) where words have found scattered words, equal ones by slug', () => {
@@ -100,9 +100,13 @@ describe('meanings of the bundled map', () => {
   });
 
   const slugs = {
-    plain: (q: string) => words(q).map((h) => h.node.slug),
+    plain: (q: string) =>
+      words(q)
+        .hits()
+        .map((h) => h.node.slug),
     semantic: (q: string) => meaning.nearest(q, map.nodes, { most: 100 }).map((h) => h.node.slug),
-    both: (q: string) => fused(words(q), meaning.nearest(q, map.nodes, { most: 50 }), isNamed).map((h) => h.node.slug),
+    both: (q: string) =>
+      fused(words(q).hits(), meaning.nearest(q, map.nodes, { most: 50 }), isNamed).map((h) => h.node.slug),
   };
   interface Question {
     readonly query: string;
