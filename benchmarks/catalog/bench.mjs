@@ -39,8 +39,8 @@ const say = (line) => console.error(line);
 const parts = [];
 const keep = (part) => (parts.push(part), part);
 
-/** Rounds of one kind of call, joined. */
-const joined = (runs) => {
+/** Rounds of one kind of call, joined, with what its checked calls before the clock ran found empty. */
+const joined = (runs, checked) => {
   const ms = runs.flatMap((r) => r.ms);
   const sum = (f) => runs.reduce((a, r) => a + f(r), 0);
   const seconds = sum((r) => r.seconds);
@@ -49,7 +49,8 @@ const joined = (runs) => {
     p50: median(ms),
     p99: percentile(ms, 0.99),
     perSecond: ms.length / seconds,
-    empty: sum((r) => r.empty),
+    empty: checked.empty,
+    checked: checked.ms.length,
     clientUs: (1e6 * sum((r) => r.cpuSeconds)) / ms.length,
     serverUs: (1e6 * sum((r) => r.serverSeconds)) / ms.length,
   };
@@ -97,14 +98,16 @@ async function measureMap(dir, entries, load) {
 
   const slugs = nodes.map((n) => n.slug);
   const serving = { address, token: TOKEN, pid: service.service.pid };
-  const searching = { ...serving, kind: 'search', limit: LIMIT, draw: (o) => drawQueries(entries, o), calls: SEARCHES };
-  const getting = { draw: (o) => drawSlugs(slugs, o), calls: GETS };
+  const searching = { ...serving, what: 'search', limit: LIMIT, draw: (o) => drawQueries(entries, o), calls: SEARCHES };
+  const getting = { what: 'get', draw: (o) => drawSlugs(slugs, o), calls: GETS };
   const kinds = {
-    get: { kind: 'get', ...serving, ...getting },
-    raw: { kind: 'get', address: raw.info.grpc, token: TOKEN, pid: raw.service.pid, ...getting, calls: PEERS },
-    postgres: { kind: 'postgres', connectionString: database.url, ...getting, calls: PEERS },
-    search: { ...searching, mode: 'plain' },
-    ...(semantic ? { both: { ...searching, mode: 'both' } } : {}),
+    get: { clients: 'frames', ...serving, ...getting },
+    raw: { clients: 'frames', address: raw.info.grpc, token: TOKEN, pid: raw.service.pid, ...getting, calls: PEERS },
+    getNode: { clients: 'grpc', ...serving, ...getting, calls: PEERS },
+    postgres: { clients: 'postgres', connectionString: database.url, ...getting, calls: PEERS },
+    search: { clients: 'frames', ...searching, mode: 'plain' },
+    searchNode: { clients: 'grpc', ...searching, mode: 'plain', calls: SEARCHES / 2 },
+    ...(semantic ? { both: { clients: 'frames', ...searching, mode: 'both' } } : {}),
   };
   const runs = await inTurns(kinds, load);
   return { ...runs, entries: slugs.length, bytes };
@@ -112,6 +115,7 @@ async function measureMap(dir, entries, load) {
 
 async function inTurns(kinds, load, rounds = ROUNDS) {
   const runs = Object.fromEntries(Object.keys(kinds).map((k) => [k, []]));
+  const checked = {};
   const once = async ({ draw, calls, pid, ...what }, options) => {
     const inputs = draw({ count: calls, ...options });
     const before = cpuSecondsOf(pid);
@@ -120,13 +124,13 @@ async function inTurns(kinds, load, rounds = ROUNDS) {
   };
   for (const [name, kind] of Object.entries(kinds)) {
     say(`warming up: ${name}`);
-    await once({ ...kind, calls: Math.min(WARM_UP, 2 * kind.calls) }, { seed: 99 });
+    checked[name] = await once({ ...kind, calls: Math.min(WARM_UP, 2 * kind.calls), check: true }, { seed: 99 });
   }
   for (let round = 0; round < rounds; round++) {
     say(`round ${round + 1} of ${rounds}`);
     for (const [name, kind] of Object.entries(kinds)) runs[name].push(await once(kind, { seed: 1000 + round }));
   }
-  return Object.fromEntries(Object.entries(runs).map(([k, r]) => [k, joined(r)]));
+  return Object.fromEntries(Object.entries(runs).map(([k, r]) => [k, joined(r, checked[k])]));
 }
 
 /** The map multiplied. */
@@ -140,14 +144,15 @@ async function measureLarge(entries, load) {
   const runs = await inTurns(
     {
       search: {
-        kind: 'search',
+        clients: 'frames',
+        what: 'search',
         ...serving,
         mode: 'plain',
         limit: LIMIT,
         draw: (o) => drawQueries(entries, { ...o, copies: Math.min(copies, whole) }),
         calls: LARGE_SEARCHES,
       },
-      get: { kind: 'get', ...serving, draw: (o) => drawSlugs(slugs, o), calls: LARGE_GETS },
+      get: { clients: 'frames', what: 'get', ...serving, draw: (o) => drawSlugs(slugs, o), calls: LARGE_GETS },
     },
     load,
     LARGE_ROUNDS,
@@ -192,7 +197,7 @@ try {
 
   console.log(`${os.cpus()[0]?.model.trim()}, ${os.availableParallelism()} cores, Node ${process.version}`);
   console.log(
-    `${CLIENTS} clients over one HTTP/2 connection; the clients and what they ask share the cores, which had a load of ${busy.toFixed(2)} before`,
+    `${CLIENTS} clients over one HTTP/2 connection; they and what they ask share the cores, which had a load of ${busy.toFixed(2)} before`,
   );
   console.log(
     `${map.entries} entries of ${Math.round(map.bytes)} bytes; searches answer with ${LIMIT} entries; processor time is per call\n`,
@@ -202,8 +207,10 @@ try {
       ['', 'calls', 'p50', 'p99', 'rate', 'service', 'clients'],
       line('get', map.get),
       line('raw gRPC, the same bytes', map.raw),
+      line("get, the gateway's client", map.getNode),
       line('PostgreSQL by primary key', map.postgres),
       line('search by words', map.search),
+      line("search, the gateway's client", map.searchNode),
       ...(map.both ? [line('search by words and meaning', map.both)] : []),
       line(`search, ${LARGE} entries`, large.search),
       line(`get, ${LARGE} entries`, large.get),
@@ -214,7 +221,7 @@ try {
     `\n${LARGE} entries, ${large.build.edges} edges: ready after ${large.build.build_s.toFixed(1)} s (${large.build.assemble_s.toFixed(1)} s of it the graph), ${mb(large.memory.rss)} MiB resident, ${mb(large.memory.peak)} MiB at most, ${mb(large.memory.heapUsed)} MiB of objects, ${mb(large.memory.arrayBuffers)} MiB of arrays`,
   );
   console.log(
-    `searches without a hit: ${map.search.empty} of ${map.search.calls}, ${large.search.empty} of ${large.search.calls}`,
+    `searches without a hit: ${map.search.empty} of ${map.search.checked}, ${large.search.empty} of ${large.search.checked}`,
   );
   say(`took ${Math.round((performance.now() - began) / 1000)} s`);
   const figures = {
@@ -226,9 +233,11 @@ try {
     get_p99_ms: round(map.get.p99),
     get_p50_ms: round(map.get.p50),
     gets_per_s: Math.round(map.get.perSecond),
-    gets_vs_postgres: round(map.get.perSecond / map.postgres.perSecond, 3),
+    gets_vs_postgres: round(map.getNode.perSecond / map.postgres.perSecond, 3),
     gets_vs_raw_grpc: round(map.get.perSecond / map.raw.perSecond, 3),
     raw_grpc_per_s: Math.round(map.raw.perSecond),
+    get_p99_ms_node_client: round(map.getNode.p99),
+    search_p99_ms_node_client: round(map.searchNode.p99),
     postgres_reads_per_s: Math.round(map.postgres.perSecond),
     [`search_p99_ms_${LARGE_NAME}`]: round(large.search.p99),
     [`search_p50_ms_${LARGE_NAME}`]: round(large.search.p50),

@@ -2,57 +2,86 @@
 import { catalog } from '@strata/contracts/grpc';
 import { createGrpcClient } from '@strata/service-kit';
 import pg from 'pg';
+import { connect } from './frames.mjs';
 
-const clients = new Map();
-const open = async (address, token) => {
-  if (!clients.has(address))
-    clients.set(
-      address,
-      await createGrpcClient(catalog.CatalogServiceService, { address, token, name: 'the catalog' }),
-    );
-  return clients.get(address);
-};
-
-let pool;
-const READ = 'SELECT body FROM bench.entry WHERE slug = $1';
-const openPool = (connectionString, max) => {
-  if (!pool) {
-    pool = new pg.Pool({ connectionString, max });
-    pool.on('error', (e) => console.error(e.message));
-  }
-  return pool;
-};
-
-/** What one call of each kind is. */
-const CALLS = {
-  async get({ address, token, tenant = '' }) {
-    const { call } = await open(address, token);
-    return async (slug) => {
-      const node = await call.getNode({ slug, tenant }, { requestId: 'req_bench' });
+const service = catalog.CatalogServiceService;
+/** What is asked for an input, and what is wrong or lacking in an answer to it. */
+const METHODS = {
+  get: {
+    name: 'getNode',
+    request: (slug, { tenant = '' }) => ({ slug, tenant }),
+    empty(node, slug) {
       if (!node.slug) throw new Error(`no answer for ${slug}`);
-    };
+      return false;
+    },
   },
-  async search({ address, token, tenant = '', mode, limit }) {
-    const { call } = await open(address, token);
-    return async (query) => {
-      const request = { query, filter: undefined, limit, offset: 0, mode, tenant };
-      const found = await call.search(request, { requestId: 'req_bench' });
+  search: {
+    name: 'search',
+    request: (query, { mode, limit, tenant = '' }) => ({ query, filter: undefined, limit, offset: 0, mode, tenant }),
+    empty(found, _query, { mode }) {
       if (found.mode !== mode) throw new Error(`searched by "${found.mode}" in the place of "${mode}"`);
-      return found.total > 0 ? 0 : 1;
+      return found.total === 0;
+    },
+  },
+};
+
+/** Connections that are open, by what they are for. */
+const open = new Map();
+function once(key, make) {
+  if (!open.has(key)) open.set(key, make());
+  return open.get(key);
+}
+
+/** What the clients of one run are: `prepare` what they send, before the clock runs, and `call`, which says whether the answer was empty. */
+const CLIENTS = {
+  /** Frames made before, no library, and answers that are read where they are to be checked. */
+  frames({ what, address, token, check, ...rest }) {
+    const { name, request, empty } = METHODS[what];
+    const { path, requestSerialize, responseDeserialize } = service[name];
+    const connection = once(`frames ${address} ${path}`, () => connect({ address, path, token }));
+    return {
+      prepare: (input) => ({ input, bytes: connection.prepare(requestSerialize(request(input, rest))) }),
+      async call({ input, bytes }) {
+        const message = await connection.call(bytes, check);
+        return check && empty(responseDeserialize(message), input, rest);
+      },
     };
   },
-  async postgres({ connectionString, concurrency }) {
-    const db = openPool(connectionString, concurrency);
-    return async (slug) => {
-      const { rows } = await db.query({ name: 'read', text: READ, values: [slug] });
-      if (!rows[0]?.body.slug) throw new Error(`no row for ${slug}`);
+
+  /** As the gateway calls: one channel of grpc-js, every answer read. */
+  async grpc({ what, address, token, ...rest }) {
+    const { name, request, empty } = METHODS[what];
+    const { call } = await once(`grpc ${address}`, () =>
+      createGrpcClient(service, { address, token, name: 'the catalog' }),
+    );
+    return {
+      prepare: (input) => input,
+      call: async (input) => empty(await call[name](request(input, rest), { requestId: 'req_bench' }), input, rest),
+    };
+  },
+
+  /** A pool of the usual driver, prepared statements, every document read. */
+  postgres({ connectionString, concurrency }) {
+    const pool = once('postgres', () => {
+      const made = new pg.Pool({ connectionString, max: concurrency });
+      made.on('error', (e) => console.error(e.message));
+      return made;
+    });
+    return {
+      prepare: (slug) => ({ name: 'read', text: 'SELECT body FROM bench.entry WHERE slug = $1', values: [slug] }),
+      async call(query) {
+        const { rows } = await pool.query(query);
+        if (!rows[0]?.body.slug) throw new Error(`no row for ${query.values}`);
+        return false;
+      },
     };
   },
 };
 
 /** `concurrency` clients, each of which calls again as soon as it was answered, until all inputs are taken. */
-async function closedLoop(inputs, concurrency, call) {
-  const ms = new Array(inputs.length);
+async function closedLoop(inputs, concurrency, { prepare, call }) {
+  const prepared = inputs.map(prepare);
+  const ms = new Float64Array(inputs.length);
   let next = 0;
   let empty = 0;
   const before = process.cpuUsage();
@@ -62,18 +91,18 @@ async function closedLoop(inputs, concurrency, call) {
       while (next < inputs.length) {
         const at = next++;
         const t = performance.now();
-        empty += (await call(inputs[at])) ?? 0;
+        if (await call(prepared[at])) empty++;
         ms[at] = performance.now() - t;
       }
     }),
   );
   const seconds = (performance.now() - started) / 1000;
   const cpu = process.cpuUsage(before);
-  return { ms, seconds, empty, cpuSeconds: (cpu.user + cpu.system) / 1e6 };
+  return { ms: [...ms], seconds, empty, cpuSeconds: (cpu.user + cpu.system) / 1e6 };
 }
 
-process.on('message', ({ id, kind, inputs, concurrency, ...rest }) => {
-  const work = async () => closedLoop(inputs, concurrency, await CALLS[kind]({ concurrency, ...rest }));
+process.on('message', ({ id, clients, inputs, ...rest }) => {
+  const work = async () => closedLoop(inputs, rest.concurrency, await CLIENTS[clients](rest));
   work().then(
     (done) => process.send({ id, done }),
     (e) => process.send({ id, error: e instanceof Error ? e.stack : String(e) }),
