@@ -34,9 +34,9 @@ export const startCatalog = ({ databaseUrl, dataDir, semantic }) =>
     env: settings({ DATABASE_URL: databaseUrl, DATA_DIR: dataDir, CATALOG_SEMANTIC: semantic ? 'on' : 'off' }),
   });
 
-/** The same over a map of so many entries. */
+/** The same over a map of so many entries; its name is the catalog's, and so are the flags that Node gets. */
 export async function startLarge(entries, heapMb) {
-  const part = await started('large', {
+  const part = await started('catalog', {
     entry: program('large.mjs'),
     execArgv: [`--max-old-space-size=${heapMb}`],
     env: settings({ DATABASE_URL: '', BENCH_ENTRIES: String(entries) }),

@@ -2,6 +2,12 @@ import { fork } from 'node:child_process';
 import { LauncherError } from './errors.mjs';
 
 /**
+ * What Node is told for a service beside what all are told; the Dockerfile says the same. The catalog answers in less than a millisecond: with 2 MiB of room for
+ * young objects their collection takes one or two, by one thread, since the others would have to be waited for. With the usual 16 MiB it takes up to twenty, and all calls wait.
+ */
+const FLAGS = { catalog: ['--max-semi-space-size=2', '--no-parallel-scavenge'] };
+
+/**
  * Forks one service and waits for its `{type: 'ready'}` over IPC. It lives in a process group of its own, so Ctrl-C goes to
  * the supervisor alone, and it ends by itself when the IPC channel closes, so a killed supervisor leaves nothing behind.
  * @param {string} name
@@ -14,7 +20,7 @@ export function startService(name, { env, root, out = 'inherit', entry, args = [
     cwd: root,
     env: { ...process.env, ...env },
     detached: true,
-    execArgv: ['--enable-source-maps', ...execArgv],
+    execArgv: ['--enable-source-maps', ...(FLAGS[name] ?? []), ...execArgv],
     stdio: ['ignore', ...(onLine ? ['pipe', 'pipe'] : [out, out]), 'ipc'],
   });
   let tail = '';

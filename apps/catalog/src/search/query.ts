@@ -219,4 +219,8 @@ export function spansOf(atoms: readonly Atom[]): Span[] {
 }
 
 /** How much of what is asked lies in these atoms; a Latin word counts two characters. */
-export const massOf = (atoms: readonly Atom[]): number => atoms.reduce((n, a) => n + (a.stop ? 0 : a.han ? 1 : 2), 0);
+export function massOf(atoms: readonly Atom[], from = 0, to = atoms.length): number {
+  let mass = 0;
+  for (let i = from; i < to; i++) if (!atoms[i]!.stop) mass += atoms[i]!.han ? 1 : 2;
+  return mass;
+}

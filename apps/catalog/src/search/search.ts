@@ -138,7 +138,7 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
       const taken: { from: number; to: number }[] = [];
       for (const { key, from, to } of spansOf(atoms)) {
         if (taken.some((t) => t.from <= from && t.to >= to)) continue;
-        const share = mass ? massOf(atoms.slice(from, to)) / mass : 1;
+        const share = mass ? massOf(atoms, from, to) / mass : 1;
         let found = false;
         exact.find(key, (document, called) => {
           found = true;
@@ -174,7 +174,9 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
       facets: () => {
         const counts = new Uint32Array(groups.all.length);
         for (const d of documents) counts[groupAt[d]!]!++;
-        return facetsOf(groups.all.flatMap((group, i) => (counts[i] ? [[group, counts[i]] as const] : [])));
+        const times: [FacetGroup, number][] = [];
+        for (let g = 0; g < counts.length; g++) if (counts[g]) times.push([groups.all[g]!, counts[g]!]);
+        return facetsOf(times);
       },
     };
   };
