@@ -13,12 +13,12 @@ const NOTHING = Buffer.alloc(0);
 const WINDOW = 2 ** 31 - 1;
 const USUAL_WINDOW = 65_535;
 
-function frame(type, flags, stream, payload) {
+/** A frame of the connection, or of a stream whose number is filled in when it is sent. */
+function frame(type, flags, payload) {
   const head = Buffer.alloc(HEADER_BYTES);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;
   head[4] = flags;
-  head.writeUInt32BE(stream, 5);
   return Buffer.concat([head, payload]);
 }
 
@@ -57,10 +57,10 @@ export function connect({ address, path, token }) {
     ['authorization', `Bearer ${token}`],
     ['x-request-id', 'req_bench'],
   ]);
-  /** What one call sends, made before the clock runs; the number of its stream is filled in when it is sent. */
+  /** What one call sends, made before the clock runs. */
   const prepare = (message) => {
     const data = Buffer.concat([Buffer.from([0]), uint32(message.length), message]);
-    return Buffer.concat([frame(TYPE.headers, FLAG.endHeaders, 0, head), frame(TYPE.data, FLAG.endStream, 0, data)]);
+    return Buffer.concat([frame(TYPE.headers, FLAG.endHeaders, head), frame(TYPE.data, FLAG.endStream, data)]);
   };
 
   let stream = -1;
@@ -88,14 +88,14 @@ export function connect({ address, path, token }) {
       taken += payload.length;
       // the window of the connection is not refilled by itself
       if (taken > WINDOW / 2) {
-        socket.write(frame(TYPE.windowUpdate, 0, 0, uint32(taken)));
+        socket.write(frame(TYPE.windowUpdate, 0, uint32(taken)));
         taken = 0;
       }
     }
     if (type === TYPE.data || type === TYPE.headers) {
       if (flags & FLAG.endStream) end(id);
     } else if (type === TYPE.settings || type === TYPE.ping) {
-      if (!(flags & FLAG.ack)) socket.write(frame(type, FLAG.ack, 0, type === TYPE.ping ? payload : NOTHING));
+      if (!(flags & FLAG.ack)) socket.write(frame(type, FLAG.ack, type === TYPE.ping ? payload : NOTHING));
     } else if (type === TYPE.reset || type === TYPE.goAway) fail(new Error(`${path}: the service gave the call up`));
   };
   const read = (bytes) => {
@@ -135,13 +135,13 @@ export function connect({ address, path, token }) {
     setting(SETTING.initialWindowSize, WINDOW),
   ];
   socket.write(PREFACE);
-  socket.write(frame(TYPE.settings, 0, 0, Buffer.concat(settings)));
-  socket.write(frame(TYPE.windowUpdate, 0, 0, uint32(WINDOW - USUAL_WINDOW)));
+  socket.write(frame(TYPE.settings, 0, Buffer.concat(settings)));
+  socket.write(frame(TYPE.windowUpdate, 0, uint32(WINDOW - USUAL_WINDOW)));
 
   const dataAt = HEADER_BYTES + head.length;
   return {
     prepare,
-    /** Sends what was prepared, once. @returns the message of the answer where `keep` asks for it */
+    /** Sends what was prepared, as a stream of its own. @returns the message of the answer where `keep` asks for it */
     call: (prepared, keep = false) =>
       new Promise((resolve, reject) => {
         stream += 2;

@@ -20,17 +20,6 @@ interface Held {
   checked: number;
 }
 
-/** Hits of both, best first. */
-const merged =
-  (a: Search, b: Search): Search =>
-  (query, options) =>
-    foundOf(
-      [a, b]
-        .flatMap((search) => search(query, options).hits())
-        .sort(byScore)
-        .slice(0, options?.most ?? MOST_HITS),
-    );
-
 /** The public map with a tenant's own entries. */
 export function withOwn(
   publicView: View,
@@ -43,17 +32,19 @@ export function withOwn(
   const isOwn = new Set(own.map((e) => e.slug));
   // nodes of the public map have gained edges: hits are shown as this map has them
   const here = (n: MapNode): MapNode => map.nodes.get(n.slug) ?? n;
-  const publicHits: Search = (query, { test, most } = {}) =>
-    foundOf(
-      publicView
-        .search(query, { most, test: test && ((n) => test(here(n))) })
-        .hits()
-        .map((hit) => ({ ...hit, node: here(hit.node) })),
-    );
-  const ownNodes = map.sorted.filter((n) => isOwn.has(n.slug));
+  const searchOwn = createSearch(
+    map.sorted.filter((n) => isOwn.has(n.slug)),
+    map.nodes.size,
+  );
+  const search: Search = (query, { test, most = MOST_HITS } = {}) => {
+    const ofAll = publicView.search(query, { most, test: test && ((n) => test(here(n))) }).hits();
+    const shown = ofAll.map((hit) => ({ ...hit, node: here(hit.node) }));
+    const both = [...shown, ...searchOwn(query, { most, test }).hits()];
+    return foundOf(both.sort(byScore).slice(0, most));
+  };
   return {
     map,
-    search: merged(publicHits, createSearch(ownNodes, map.nodes.size)),
+    search,
     version: `${publicView.version}.${number}`,
   };
 }

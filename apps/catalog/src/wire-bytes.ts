@@ -3,7 +3,7 @@ import { catalog } from '@strata/contracts/grpc';
 import { Encoded } from '@strata/service-kit';
 import { LRUCache } from 'lru-cache';
 import type { MapNode } from './map/map.js';
-import type { Hit } from './search/search.js';
+import type { Scored } from './search/search.js';
 import { wireNode } from './wire.js';
 
 /** Bytes that are kept for entries: some fifty thousand entries. */
@@ -74,7 +74,7 @@ export function nodesAnswer<Res extends { nodes: catalog.Node[] }>(
 }
 
 export function searchAnswer(
-  hits: readonly Omit<Hit, 'group'>[],
+  hits: readonly Scored[],
   rest: Omit<catalog.SearchResponse, 'hits'>,
 ): Encoded<catalog.SearchResponse> {
   const parts = hits.map(({ node, score }) => {

@@ -13,10 +13,12 @@ describe('a service', () => {
     const entry = path.join(dir, 'told.mjs');
     writeFileSync(entry, `process.send({ type: 'ready', flags: process.execArgv });`);
     const service = startService(name, { root, entry, env: {}, out: 'ignore' });
-    const { flags } = (await service.ready) as unknown as { flags: string[] };
+    const { flags } = await service.ready;
     await service.stop();
     const image = readFileSync(path.join(root, 'Dockerfile'), 'utf8');
     const command = image.split('\n').find((l) => l.startsWith('CMD') && l.includes(`apps/${name}/`)) ?? '';
-    expect(JSON.parse(command.replace(/^CMD /, ''))).toEqual(['node', ...flags, `apps/${name}/dist/main.js`]);
+    const [node, ...words] = JSON.parse(command.replace(/^CMD /, '')) as string[];
+    const main = words.pop();
+    expect({ node, main, flags: words }).toEqual({ node: 'node', main: `apps/${name}/dist/main.js`, flags });
   });
 });

@@ -9,9 +9,11 @@ import { keyOf, massOf, readingsOf, spansOf, termsOf, type Reading } from './que
 import { createRank } from './rank.js';
 import { pieces } from './tokens.js';
 
-export interface Hit {
+export interface Scored {
   readonly node: MapNode;
   readonly score: number;
+}
+export interface Hit extends Scored {
   /** What it is counted by. */
   readonly group: FacetGroup;
 }
@@ -23,8 +25,7 @@ export interface Found {
   facets(): FacetCount[];
 }
 /** Best first, equal ones by slug. */
-export const byScore = (a: Omit<Hit, 'group'>, b: Omit<Hit, 'group'>): number =>
-  b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1);
+export const byScore = (a: Scored, b: Scored): number => b.score - a.score || (a.node.slug < b.node.slug ? -1 : 1);
 export interface SearchOptions {
   /** Entries that count. */
   readonly test?: ((n: MapNode) => boolean) | undefined;
@@ -60,7 +61,7 @@ const EXACT = 1_000;
 /** A name that is a part of the query counts so much times its share of it. */
 const PART = 30;
 /** Whether a hit is called what was asked for, under any of its names. */
-export const isNamed = ({ score }: Hit): boolean => score >= EXACT / 4;
+export const isNamed = ({ score }: Scored): boolean => score >= EXACT / 4;
 const CALLED_WEIGHTS: Readonly<Record<Called, number>> = { [CALLED.name]: 1, [CALLED.alias]: 0.9, [CALLED.title]: 0.8 };
 
 const HAN_RUN = /\p{Script=Han}+/gu;

@@ -1,7 +1,7 @@
 import { createEncoder, embeddingDimOf, type EncoderWeights } from '@strata/recipes/text-encoder';
 import { groupOf } from '../map/facets.js';
 import type { MapNode } from '../map/map.js';
-import { byScore, type Hit } from '../search/search.js';
+import { byScore, type Hit, type Scored } from '../search/search.js';
 import { essenceOf } from './essence.js';
 import { sentencesOf } from './sentences.js';
 
@@ -81,7 +81,7 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
   return {
     nearest(query, nodes, { most, test }) {
       const q = encode(query.slice(0, KEPT));
-      const found: Omit<Hit, 'group'>[] = [];
+      const found: Scored[] = [];
       for (const node of nodes.values()) {
         if (!hasMeaning(node) || (test && !test(node))) continue;
         const v = vector(node);
