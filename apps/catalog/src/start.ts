@@ -1,7 +1,7 @@
 import type { RecipeDefinition } from '@strata/contracts';
 import { catalog } from '@strata/contracts/grpc';
 import { isStrataError } from '@strata/kernel';
-import type { Entry, Parsed } from '@strata/map';
+import type { Parsed } from '@strata/map';
 import {
   createGrpcServer,
   createLogger,
@@ -14,7 +14,8 @@ import { Gauge } from 'prom-client';
 import type { Config } from './config.js';
 import { openEvidence } from './evidence.js';
 import { coverageOf } from './map/coverage.js';
-import { buildMap, type CatalogMap } from './map/map.js';
+import { entriesOf } from './map/entries.js';
+import { buildMap, edgeCount, type CatalogMap } from './map/map.js';
 import { catalogMethods } from './methods/all.js';
 import { createDatabase } from './overlay/database.js';
 import type { ThreadProgram } from './overlay/read-import.js';
@@ -38,8 +39,8 @@ function measured(map: CatalogMap): ReturnType<typeof createRegistry> {
   const { covered, missing } = coverageOf(map);
   const gauge = (name: string, help: string, value: number): void =>
     new Gauge({ name, help, registers: [registry] }).set(value);
-  gauge('strata_catalog_nodes', 'Entries of the map', map.nodes.size);
-  gauge('strata_catalog_edges', 'Edges of the map', map.edges.length);
+  gauge('strata_catalog_nodes', 'Entries of the map', map.nodes.length);
+  gauge('strata_catalog_edges', 'Edges of the map', edgeCount(map));
   gauge('strata_catalog_runnable_covered', 'Runnable entries that have a recipe', covered.length);
   gauge('strata_catalog_runnable_missing', 'Runnable entries that have no recipe yet', missing.length);
   return registry;
@@ -82,17 +83,16 @@ export async function startCatalog(
   recipes: readonly RecipeDefinition[],
   programs: Programs = {},
 ): Promise<Running> {
-  const publicEntries = content.entries.map((p) => p.entry);
-  return serveMap(config, { map: buildMap(content, recipes), publicEntries }, recipes, programs);
+  return serveMap(config, buildMap(content, recipes), recipes, programs);
 }
 
 /**
- * The same over a map that is known to hold together, and the entries that it was made of.
+ * The same over a map that is known to hold together.
  * @throws StrataError when a port is taken
  */
 export async function serveMap(
   config: Config,
-  { map, publicEntries }: { readonly map: CatalogMap; readonly publicEntries: readonly Entry[] },
+  map: CatalogMap,
   recipes: readonly RecipeDefinition[],
   programs: Programs = {},
 ): Promise<Running> {
@@ -101,11 +101,11 @@ export async function serveMap(
   const evidence = await openEvidence(config.EVIDENCE_DIR, log);
   const database = createDatabase(config.DATABASE_URL, log);
   const versions: Versions = createVersions(database);
-  const views = createTenantViews(publicView, publicEntries, recipes, config.DATABASE_URL ? versions : undefined);
+  const views = createTenantViews(publicView, config.DATABASE_URL ? versions : undefined);
 
   const semantic =
     config.CATALOG_SEMANTIC === 'on'
-      ? createSemantic({ nodes: map.sorted, dataDir: config.DATA_DIR, log, program: programs.training })
+      ? createSemantic({ nodes: map.nodes, dataDir: config.DATA_DIR, log, program: programs.training })
       : NO_SEMANTIC;
 
   const grpc = createGrpcServer({
@@ -117,11 +117,19 @@ export async function serveMap(
   });
   grpc.add(
     catalog.CatalogServiceService,
-    catalogMethods({ views, versions, publicEntries, recipes, evidence, thread: programs.thread, semantic }),
+    catalogMethods({
+      views,
+      versions,
+      publicEntries: () => [...entriesOf(map)],
+      recipes,
+      evidence,
+      thread: programs.thread,
+      semantic,
+    }),
   );
   const grpcPort = await grpc.listen();
   // the map is in memory before the port opens: what answers is ready
-  const checks = () => ({ map: { ok: true, detail: `${map.nodes.size} entries` } });
+  const checks = () => ({ map: { ok: true, detail: `${map.nodes.length} entries` } });
   const health = await startHealthServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
@@ -129,7 +137,7 @@ export async function serveMap(
     checks,
   });
   const giveUp = config.DATABASE_URL
-    ? recordWhenPossible(() => versions.recordPublic(publicView.version, publicEntries), log)
+    ? recordWhenPossible(() => versions.recordPublic(publicView.version, () => [...entriesOf(map)]), log)
     : () => undefined;
   return {
     grpcPort,

@@ -1,7 +1,7 @@
-import type { RecipeDefinition } from '@strata/contracts';
 import type { Entry } from '@strata/map';
 import { LRUCache } from 'lru-cache';
-import { assemble, type MapNode } from './map/map.js';
+import { layered } from './map/layered.js';
+import type { MapNode } from './map/map.js';
 import { slugsOf, type EntryChange } from './overlay/diff.js';
 import type { Versions } from './overlay/versions.js';
 import { byScore, createSearch, foundOf, MOST_HITS, type Search } from './search/search.js';
@@ -21,20 +21,13 @@ interface Held {
 }
 
 /** The public map with a tenant's own entries. */
-export function withOwn(
-  publicView: View,
-  publicEntries: readonly Entry[],
-  recipes: readonly RecipeDefinition[],
-  own: readonly Entry[],
-  number: number,
-): View {
-  const map = assemble(publicEntries, recipes, own);
-  const isOwn = new Set(own.map((e) => e.slug));
+export function withOwn(publicView: View, own: readonly Entry[], number: number): View {
+  const map = layered(publicView.map, own);
   // nodes of the public map have gained edges: hits are shown as this map has them
   const here = (n: MapNode): MapNode => map.nodes.get(n.slug) ?? n;
   const searchOwn = createSearch(
-    map.sorted.filter((n) => isOwn.has(n.slug)),
-    map.nodes.size,
+    own.flatMap(({ slug }) => map.nodes.get(slug) ?? []).sort((a, b) => (a.slug < b.slug ? -1 : 1)),
+    map.nodes.length,
   );
   const search: Search = (query, { test, most = MOST_HITS } = {}) => {
     const ofAll = publicView.search(query, { most, test: test && ((n) => test(here(n))) }).hits();
@@ -56,12 +49,7 @@ export interface TenantViews extends Views {
 }
 
 /** Views that follow the versions of the tenants' entries, also where another catalog makes them. */
-export function createTenantViews(
-  publicView: View,
-  publicEntries: readonly Entry[],
-  recipes: readonly RecipeDefinition[],
-  versions: Versions | undefined,
-): TenantViews {
+export function createTenantViews(publicView: View, versions: Versions | undefined): TenantViews {
   const held = new LRUCache<string, Held>({ max: TENANTS });
   const loading = new Map<string, Promise<View>>();
   const listeners = new Map<string, Set<(change: Change) => void>>();
@@ -76,10 +64,7 @@ export function createTenantViews(
       before.checked = Date.now();
       return before.view;
     }
-    const view =
-      number === 0
-        ? publicView
-        : withOwn(publicView, publicEntries, recipes, await from.entries(tenant, number), number);
+    const view = number === 0 ? publicView : withOwn(publicView, await from.entries(tenant, number), number);
     held.set(tenant, { number, view, checked: Date.now() });
     return view;
   };

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { catalog } from '@strata/contracts/grpc';
 import { readContent } from '@strata/map';
 import { BUNDLED_CONTENT } from './app.module.js';
-import { assemble } from './map/map.js';
+import { assemble } from './map/assemble.js';
+import { plainNode } from './map/layered.js';
 import { nodeAnswer, nodesAnswer, searchAnswer } from './wire-bytes.js';
 import { wireNode } from './wire.js';
 
@@ -11,11 +12,13 @@ const { Node, ListNodesResponse, SearchResponse } = catalog;
 describe('answers as bytes', () => {
   it('say of every entry of the map what its message says, also the second time', async () => {
     const { entries } = await readContent(BUNDLED_CONTENT);
-    const { sorted } = assemble(
+    const { nodes } = assemble(
       entries.map((p) => p.entry),
       [],
     );
-    for (const n of [...sorted, ...sorted]) expect(Node.decode(nodeAnswer(n).bytes)).toEqual(wireNode(n));
+    const sorted = [...nodes];
+    const apart = plainNode(sorted[0]!);
+    for (const n of [...sorted, ...sorted, apart, apart]) expect(Node.decode(nodeAnswer(n).bytes)).toEqual(wireNode(n));
 
     const page = { nodes: sorted.slice(0, 40).map(wireNode), hasMore: true, next: 'ü' };
     const list = nodesAnswer(sorted.slice(0, 40), ListNodesResponse.encode({ ...page, nodes: [] }));

@@ -1,26 +1,12 @@
 import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { catalog } from '@strata/contracts/grpc';
 import { Encoded } from '@strata/service-kit';
-import { LRUCache } from 'lru-cache';
 import type { MapNode } from './map/map.js';
+import { bytesOf } from './map/packed.js';
 import type { Scored } from './search/search.js';
-import { wireNode } from './wire.js';
 
-/** Bytes that are kept for entries: some fifty thousand entries. */
-const KEPT_BYTES = 64 * 1024 * 1024;
 /** `number << 3 | type` of fields: length-delimited is type 2, 64 bits are type 1. */
 const FIELD = { firstMessage: (1 << 3) | 2, hitNode: (1 << 3) | 2, hitScore: (2 << 3) | 1 } as const;
-
-const kept = new LRUCache<MapNode, Buffer>({ maxSize: KEPT_BYTES, sizeCalculation: (bytes) => bytes.length });
-
-/** An entry as the bytes of its message. Nodes never change, and serialising one takes longer than all else that an answer needs. */
-function bytesOf(n: MapNode): Buffer {
-  const before = kept.get(n);
-  if (before) return before;
-  const made = Buffer.from(catalog.Node.encode(wireNode(n)).finish());
-  kept.set(n, made);
-  return made;
-}
 
 /** Bytes of a varint (base 128, the lowest digits first). */
 function varintSize(value: number): number {

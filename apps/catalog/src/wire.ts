@@ -42,6 +42,51 @@ export function wireNode(n: MapNode): catalog.Node {
   };
 }
 
+/** What is written in an entry, beside what it is known and counted by. */
+export type NodeText = Pick<
+  MapNode,
+  'name' | 'aliases' | 'summary' | 'body' | 'references' | 'method' | 'figure' | 'citation'
+>;
+
+const EMPTY = { en: '', zh: '' } as const;
+
+/** The text of an entry that travelled: what `wireNode` wrote. */
+export function textOf(n: catalog.Node): NodeText {
+  const { method, figure, citation } = n;
+  const check = figure?.percent ? { percent: figure.percent } : figure?.sum.length ? { sum: figure.sum } : undefined;
+  return {
+    name: n.name ?? EMPTY,
+    aliases: n.aliases ?? { en: [], zh: [] },
+    summary: n.summary ?? EMPTY,
+    body: n.body,
+    references: n.references,
+    method: method && {
+      formula: method.formula,
+      inputs: method.inputs ?? EMPTY,
+      outputs: method.outputs ?? EMPTY,
+      when: method.when ?? EMPTY,
+      complexity: method.complexity ?? EMPTY,
+    },
+    figure: figure && {
+      value: figure.value,
+      unit: figure.unit ?? EMPTY,
+      date: figure.date,
+      scope: figure.scope ?? EMPTY,
+      source: figure.source,
+      check,
+    },
+    citation: citation && {
+      title: citation.title,
+      authors: citation.authors,
+      year: citation.year || undefined,
+      venue: citation.venue || undefined,
+      arxiv: citation.arxiv || undefined,
+      doi: citation.doi || undefined,
+      url: citation.url || undefined,
+    },
+  };
+}
+
 const wireCovered = ({ node, areas }: Covered): catalog.CoverageEntry => ({
   slug: node.slug,
   name: node.name,

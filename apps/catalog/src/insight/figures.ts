@@ -1,5 +1,5 @@
-import type { CatalogMap, MapNode } from '../map/map.js';
-import { nodesOf, sourcesOf, type Insight, type Table } from './insight.js';
+import { nodesOf, type CatalogMap, type MapNode } from '../map/map.js';
+import { sourcesOf, type Insight, type Table } from './insight.js';
 
 /** Figures with a tag, as rows of what they are evidence for. */
 function figuresTable(map: CatalogMap, tag: string): Table {

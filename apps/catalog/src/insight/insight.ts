@@ -26,9 +26,6 @@ export interface Insight {
   readonly table: (map: CatalogMap) => Table;
 }
 
-export const nodesOf = (map: CatalogMap, ...kinds: MapNode['kind'][]): MapNode[] =>
-  map.sorted.filter((n) => kinds.includes(n.kind));
-
 /** The publications that these entries refer to, and the sources of their figures. */
 export const sourcesOf = (nodes: readonly MapNode[]): string[] =>
   [...new Set(nodes.flatMap((n) => [...n.references, ...(n.figure ? [n.figure.source] : [])]))].sort();

@@ -1,7 +1,7 @@
 import { METHOD_KINDS } from '@strata/map';
 import { below, edgesAt } from '../map/graph.js';
-import type { CatalogMap, MapNode } from '../map/map.js';
-import { nodesOf, sourcesOf, type Cell, type Insight } from './insight.js';
+import { nodesOf, nodesWhere, type CatalogMap, type MapNode } from '../map/map.js';
+import { sourcesOf, type Cell, type Insight } from './insight.js';
 
 const isMethod = (n: MapNode | undefined): n is MapNode =>
   n !== undefined && (METHOD_KINDS as readonly string[]).includes(n.kind) && n.kind !== 'algorithm-family';
@@ -74,14 +74,13 @@ export const trendTimeline: Insight = {
   chart: 'timeline',
   table(map) {
     const group = (n: MapNode): string =>
-      (map.incoming.get(n.slug) ?? []).find((e) => e.kind === 'contains' && map.nodes.get(e.from)?.kind === 'trend')
-        ?.from ??
+      map.incoming(n.slug).find((e) => e.kind === 'contains' && map.nodes.get(e.from)?.kind === 'trend')?.from ??
       n.edges.find((e) => e.kind === 'subset-of')?.to ??
-      (map.incoming.get(n.slug) ?? []).find((e) => e.kind === 'contains')?.from ??
+      map.incoming(n.slug).find((e) => e.kind === 'contains')?.from ??
       n.slug;
-    const dated = map.sorted
-      .filter((n) => isMethod(n) && n.facets.since !== undefined)
-      .sort((a, b) => (a.facets.since ?? 0) - (b.facets.since ?? 0) || (a.slug < b.slug ? -1 : 1));
+    const dated = nodesWhere(map, (n) => isMethod(n) && n.facets.since !== undefined).sort(
+      (a, b) => (a.facets.since ?? 0) - (b.facets.since ?? 0) || (a.slug < b.slug ? -1 : 1),
+    );
     return {
       columns: [
         { key: 'year', label: { en: 'Year', zh: '年份' }, type: 'number' },

@@ -1,5 +1,5 @@
-import type { CatalogMap, MapNode } from '../map/map.js';
-import { nodesOf, sourcesOf, type Insight } from './insight.js';
+import { nodesOf, type CatalogMap, type MapNode } from '../map/map.js';
+import { sourcesOf, type Insight } from './insight.js';
 
 const ACTORS: readonly MapNode['kind'][] = ['organisation', 'model', 'product', 'framework', 'platform', 'community'];
 
@@ -17,12 +17,12 @@ function members(map: CatalogMap, of: string): MapNode[] {
 /** Classes that no other class with members stands between them and what they hold: the five of the map. */
 const leaves = (map: CatalogMap): MapNode[] =>
   nodesOf(map, 'participant-class').filter((c) => {
-    const parents = (map.incoming.get(c.slug) ?? []).filter((e) => e.kind === 'contains');
+    const parents = map.incoming(c.slug).filter((e) => e.kind === 'contains');
     const aboveAreFrames = parents.every((e) => {
       const parent = map.nodes.get(e.from);
       return (
         parent?.kind !== 'participant-class' ||
-        (map.incoming.get(parent.slug) ?? []).some((x) => map.nodes.get(x.from)?.kind === 'section')
+        map.incoming(parent.slug).some((x) => map.nodes.get(x.from)?.kind === 'section')
       );
     });
     const insideOfSection = parents.some((e) => map.nodes.get(e.from)?.kind === 'section');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseContent } from '@strata/map';
 import { coverageOf } from './coverage.js';
-import { assemble } from './map.js';
+import { assemble } from './assemble.js';
 
 const entry = (slug: string, kind: string, edges: string, more = ''): string => `- slug: ${slug}
   kind: ${kind}

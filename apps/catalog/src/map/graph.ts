@@ -6,7 +6,7 @@ const NARROWER: readonly EdgeKind[] = ['contains', 'subset-of'];
 /** Edges of a node in both directions. */
 export const edgesAt = (map: CatalogMap, slug: string): MapEdge[] => [
   ...(map.nodes.get(slug)?.edges ?? []),
-  ...(map.incoming.get(slug) ?? []),
+  ...map.incoming(slug),
 ];
 
 /** An entry and all that is part of it or a special case of it. */

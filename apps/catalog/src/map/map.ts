@@ -1,6 +1,7 @@
-import { type RecipeDefinition, type RecipeManifest, manifestOf } from '@strata/contracts';
+import type { RecipeDefinition, RecipeManifest } from '@strata/contracts';
 import { type Localized, StrataError } from '@strata/kernel';
-import { checkParsed, edgesOf, problemError, type Entry, type MapEdge, type Parsed } from '@strata/map';
+import { checkParsed, problemError, type EdgeKind, type Entry, type MapEdge, type Parsed } from '@strata/map';
+import { assemble } from './assemble.js';
 
 export type { MapEdge } from '@strata/map';
 
@@ -15,76 +16,36 @@ export interface MapNode extends Omit<Entry, 'kind' | 'edges' | 'body'> {
   readonly private: boolean;
 }
 
+/** A list that makes what it holds when it is asked for. */
+export interface Listed<T> extends Iterable<T> {
+  readonly length: number;
+  at(index: number): T | undefined;
+}
+
+/** Entries in the order of their slugs. */
+export interface Nodes extends Listed<MapNode> {
+  get(slug: string): MapNode | undefined;
+  has(slug: string): boolean;
+}
+
 /** The map as a graph, with the recipes hung into it. Immutable; queries are plain look-ups. */
 export interface CatalogMap {
-  readonly nodes: ReadonlyMap<string, MapNode>;
-  /** In the order of their slugs. */
-  readonly sorted: readonly MapNode[];
-  readonly edges: readonly MapEdge[];
+  readonly nodes: Nodes;
   /** Edges that end at a node. */
-  readonly incoming: ReadonlyMap<string, readonly MapEdge[]>;
+  incoming(slug: string): readonly MapEdge[];
+  /** How many edges there are of each kind. */
+  readonly edgeCounts: ReadonlyMap<EdgeKind, number>;
   readonly manifests: ReadonlyMap<string, RecipeManifest>;
 }
 
-/** Slug of the entry that stands for a recipe: `recipe-language-text-classifier`. */
-export const recipeSlug = (name: string): string => `recipe-${name.replace('/', '-')}`;
-
-const NONE: readonly never[] = [];
-
-/** Written entries and recipes as nodes and edges; nothing is checked. `own` are entries of one tenant. */
-export function assemble(
-  entries: readonly Entry[],
-  recipes: readonly RecipeDefinition[],
-  own: readonly Entry[] = [],
-): CatalogMap {
-  const runs = new Map<string, string[]>();
-  for (const recipe of recipes)
-    for (const slug of recipe.catalog) runs.set(slug, [...(runs.get(slug) ?? []), recipe.name]);
-
-  const outgoing = new Map<string, MapEdge[]>();
-  const incoming = new Map<string, MapEdge[]>();
-  const edges: MapEdge[] = [];
-  const push = (table: Map<string, MapEdge[]>, key: string, edge: MapEdge): void => {
-    const list = table.get(key);
-    if (list) list.push(edge);
-    else table.set(key, [edge]);
-  };
-  const add = (edge: MapEdge): void => {
-    edges.push(edge);
-    push(outgoing, edge.from, edge);
-    push(incoming, edge.to, edge);
-  };
-  for (const list of [entries, own]) for (const entry of list) for (const edge of edgesOf(entry)) add(edge);
-  for (const [slug, made] of runs) for (const name of made) add({ kind: 'runs-as', from: slug, to: recipeSlug(name) });
-  // a list that grew has room for sixteen more: at a million entries that is what the map weighs
-  for (const [slug, list] of incoming) incoming.set(slug, list.slice());
-
-  const nodes = new Map<string, MapNode>();
-  const hang = (entry: Entry, isOwn: boolean): void => {
-    const { slug } = entry;
-    const from = outgoing.get(slug)?.slice() ?? NONE;
-    nodes.set(slug, { ...entry, edges: from, recipes: runs.get(slug) ?? NONE, private: isOwn });
-  };
-  for (const entry of entries) hang(entry, false);
-  for (const entry of own) hang(entry, true);
-  for (const r of recipes)
-    nodes.set(recipeSlug(r.name), {
-      slug: recipeSlug(r.name),
-      kind: 'recipe',
-      name: r.title,
-      summary: r.summary,
-      aliases: { en: [r.name], zh: [] },
-      tags: [r.queue],
-      references: [],
-      facets: {},
-      runnable: false,
-      edges: NONE,
-      recipes: [r.name],
-      private: false,
-    });
-  const sorted = [...nodes.values()].sort((a, b) => (a.slug < b.slug ? -1 : 1));
-  return { nodes, sorted, edges, incoming, manifests: new Map(recipes.map((r) => [r.name, manifestOf(r)])) };
+export function nodesWhere({ nodes }: CatalogMap, test: (n: MapNode) => boolean): MapNode[] {
+  const found: MapNode[] = [];
+  for (const n of nodes) if (test(n)) found.push(n);
+  return found;
 }
+export const nodesOf = (map: CatalogMap, ...kinds: MapNode['kind'][]): MapNode[] =>
+  nodesWhere(map, (n) => kinds.includes(n.kind));
+export const edgeCount = ({ edgeCounts }: CatalogMap): number => [...edgeCounts.values()].reduce((a, n) => a + n, 0);
 
 /**
  * Joins content and recipes, and refuses what does not hold together.

@@ -2,7 +2,7 @@ import type { RecipeDefinition } from '@strata/contracts';
 import type { catalog } from '@strata/contracts/grpc';
 import type { Implementation } from '@strata/service-kit';
 import type { Evidence } from '../evidence.js';
-import { recipeSlug } from '../map/map.js';
+import { recipeSlug } from '../map/assemble.js';
 import type { Semantic } from '../semantic/semantic.js';
 import { overlayMethods, type OverlayDeps } from './overlay.js';
 import { readMethods } from './read.js';

@@ -34,7 +34,8 @@ const json = (value: unknown): string => (value === undefined ? '' : JSON.string
 export interface OverlayDeps {
   readonly views: TenantViews;
   readonly versions: Versions;
-  readonly publicEntries: readonly Entry[];
+  /** The entries of the public map, made when they are needed. */
+  readonly publicEntries: () => readonly Entry[];
   readonly recipeSlugs: readonly string[];
   /** Program of the thread that reads imports, where it is not the built one. */
   readonly thread?: ThreadProgram | undefined;
@@ -61,7 +62,7 @@ export function overlayMethods({ views, versions, publicEntries, recipeSlugs, th
   const known = new Set(recipeSlugs);
   const check = (_: string, entries: readonly Entry[], file = 'the entry'): void => {
     const parsed: Parsed = { entries: entries.map((entry) => ({ entry, file, line: 0 })), problems: [] };
-    const problems = checkOwn(publicEntries, known, parsed, []);
+    const problems = checkOwn(publicEntries(), known, parsed, []);
     if (problems.length) throw problemError(problems, 'nothing was changed');
   };
   const suggestions = createSuggestions(versions, check);
@@ -80,7 +81,7 @@ export function overlayMethods({ views, versions, publicEntries, recipeSlugs, th
       const send = async (): Promise<void> => {
         const { contentType, ending, write } = writerOf(format);
         const own = privateOnly || tenant ? await entriesOf(tenant) : [];
-        const entries = privateOnly ? own : [...publicEntries, ...own];
+        const entries = privateOnly ? own : [...publicEntries(), ...own];
         const data = Buffer.from(write(entries, (await views.of(tenant)).version), 'utf8');
         const filename = `strata-map${privateOnly ? '-own' : ''}.${ending}`;
         for (let at = 0; at === 0 || at < data.length; at += PIECE) {
@@ -98,7 +99,15 @@ export function overlayMethods({ views, versions, publicEntries, recipeSlugs, th
       needTenant(tenant);
       const read = (kept: readonly Entry[]): Promise<readonly Entry[]> =>
         readImport(
-          { content, filename: filename || 'import', format, publicEntries, recipes: recipeSlugs, kept, merge },
+          {
+            content,
+            filename: filename || 'import',
+            format,
+            publicEntries: publicEntries(),
+            recipes: recipeSlugs,
+            kept,
+            merge,
+          },
           thread,
         );
       if (dryRun) {

@@ -6,7 +6,7 @@ import type { Cell, Insight } from '../insight/insight.js';
 import { NO_FILTER, testOf, type NodeFilter } from '../map/filter.js';
 import { around, edgesAt, wayBetween } from '../map/graph.js';
 import { coverageOf } from '../map/coverage.js';
-import type { MapNode } from '../map/map.js';
+import { edgeCount, type MapNode, type Nodes } from '../map/map.js';
 import { foundOf, isNamed, type Found } from '../search/search.js';
 import { fused } from '../semantic/fuse.js';
 import type { Semantic } from '../semantic/semantic.js';
@@ -86,9 +86,10 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
       const test = testOf(view.map, filterOf(filter), (slug) => known(view, slug));
       const most = limitOf(limit);
       const page: MapNode[] = [];
-      for (let i = firstBehind(view.map.sorted, after); i < view.map.sorted.length && page.length <= most; i++) {
-        const n = view.map.sorted[i] as MapNode;
-        if (test(n)) page.push(n);
+      const { nodes: all } = view.map;
+      for (let i = firstBehind(all, after); i < all.length && page.length <= most; i++) {
+        const n = all.at(i);
+        if (n && test(n)) page.push(n);
       }
       const hasMore = page.length > most;
       const nodes = page.slice(0, most);
@@ -147,18 +148,21 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
 
     async stats({ tenant }) {
       const { map, version } = await views.of(tenant);
-      const counted = (kinds: readonly string[]): catalog.KindCount[] => {
-        const counts = new Map<string, number>();
-        for (const k of kinds) counts.set(k, (counts.get(k) ?? 0) + 1);
-        return [...counts].map(([kind, count]) => ({ kind, count })).sort((a, b) => b.count - a.count);
-      };
+      const kinds = new Map<string, number>();
+      let privateNodes = 0;
+      for (const n of map.nodes) {
+        kinds.set(n.kind, (kinds.get(n.kind) ?? 0) + 1);
+        if (n.private) privateNodes++;
+      }
+      const counted = (counts: ReadonlyMap<string, number>): catalog.KindCount[] =>
+        [...counts].map(([kind, count]) => ({ kind, count })).sort((a, b) => b.count - a.count);
       return {
-        nodes: map.nodes.size,
-        edges: map.edges.length,
-        byKind: counted(map.sorted.map((n) => n.kind)),
-        edgesByKind: counted(map.edges.map((e) => e.kind)),
+        nodes: map.nodes.length,
+        edges: edgeCount(map),
+        byKind: counted(kinds),
+        edgesByKind: counted(map.edgeCounts),
         version,
-        privateNodes: map.sorted.filter((n) => n.private).length,
+        privateNodes,
         semantic: semantic.current() !== undefined,
       };
     },
@@ -204,11 +208,11 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
 }
 
 /** Index of the first entry whose slug comes behind `after`. */
-function firstBehind(sorted: readonly MapNode[], after: string): number {
-  let [low, high] = [0, sorted.length];
+function firstBehind(nodes: Nodes, after: string): number {
+  let [low, high] = [0, nodes.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((sorted[middle] as MapNode).slug > after) high = middle;
+    if ((nodes.at(middle)?.slug ?? '') > after) high = middle;
     else low = middle + 1;
   }
   return low;

@@ -168,7 +168,7 @@ export function createVersions(database: Database) {
       }),
 
     /** Keeps the state of the public map, unless it is the newest already. */
-    recordPublic: (hash: string, entries: readonly Entry[]): Promise<void> =>
+    recordPublic: (hash: string, entriesNow: () => readonly Entry[]): Promise<void> =>
       asked((db) =>
         db.transaction().execute(async (trx) => {
           await sql`select pg_advisory_xact_lock(hashtext('catalog.public_version'))`.execute(trx);
@@ -179,6 +179,7 @@ export function createVersions(database: Database) {
             .limit(1)
             .executeTakeFirst();
           if (last?.hash === hash) return;
+          const entries = entriesNow();
           const changes = diffEntries(last?.entries ?? [], entries);
           await trx
             .insertInto('public_version')

@@ -69,21 +69,27 @@ export function createNames(): NamesBuilder {
         held[at] = h[i]!;
         if (i % SLICE === SLICE - 1) yield;
       }
-      const sought: [number, number] = [0, 0];
-      return {
-        find(key, found) {
-          hashes(key, sought);
-          const bucket = sought[0] & mask;
-          const print = (sought[1] ^ (sought[0] & ~mask)) >>> 0;
-          const end = starts[bucket + 1]!;
-          for (let at = starts[bucket]!, n = 0; at < end && n < MOST_FOUND; at++)
-            if (prints[at] === print) {
-              found(held[at]! & DOCUMENT, (held[at]! >>> 24) as Called);
-              n++;
-            }
-        },
-        bytes: starts.byteLength + prints.byteLength + held.byteLength,
-      };
+      return finder(starts, prints, held);
     },
+  };
+}
+
+/** Apart from where the names were gathered: what is kept there would stay in memory. */
+function finder(starts: Uint32Array, prints: Uint32Array, held: Uint32Array): Names {
+  const mask = starts.length - 2;
+  const sought: [number, number] = [0, 0];
+  return {
+    find(key, found) {
+      hashes(key, sought);
+      const bucket = sought[0] & mask;
+      const print = (sought[1] ^ (sought[0] & ~mask)) >>> 0;
+      const end = starts[bucket + 1]!;
+      for (let at = starts[bucket]!, n = 0; at < end && n < MOST_FOUND; at++)
+        if (prints[at] === print) {
+          found(held[at]! & DOCUMENT, (held[at]! >>> 24) as Called);
+          n++;
+        }
+    },
+    bytes: starts.byteLength + prints.byteLength + held.byteLength,
   };
 }

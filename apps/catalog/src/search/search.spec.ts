@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { readContent } from '@strata/map';
 import { recipes } from '@strata/recipes';
 import { BUNDLED_CONTENT } from '../app.module.js';
-import { assemble, buildMap, type MapNode } from '../map/map.js';
+import { assemble } from '../map/assemble.js';
+import { buildMap, type MapNode } from '../map/map.js';
 import { small } from '../testing/content.js';
 import { createSearch, createSearchGently, foundOf, MOST_HITS, type Hit, type Search } from './search.js';
 import { stem } from './stems.js';
@@ -18,7 +19,7 @@ const questions = fixture<Record<'en' | 'zh', { query: string; slugs: string[] }
 let nodes: readonly MapNode[];
 let search: Search;
 beforeAll(async () => {
-  nodes = buildMap(await readContent(BUNDLED_CONTENT), recipes).sorted;
+  nodes = [...buildMap(await readContent(BUNDLED_CONTENT), recipes).nodes];
   search = createSearch(nodes);
 });
 const slugs = (query: string, most = 3): string[] =>
@@ -212,7 +213,7 @@ describe('an index made gently', () => {
     const map = assemble(
       small().entries.map((p) => p.entry),
       [],
-    ).sorted;
+    ).nodes;
     const [gentle, plain] = [await createSearchGently(map), createSearch(map)];
     for (const query of ['tuning', '微调', 'lora']) expect(gentle(query).hits()).toEqual(plain(query).hits());
     let turns = 0;
@@ -252,7 +253,7 @@ describe('many entries of one name', () => {
       ...entry,
       slug: `lora-${String(i).padStart(5, '0')}`,
     }));
-    const found = createSearch(assemble(many, []).sorted)('LoRA');
+    const found = createSearch(assemble(many, []).nodes)('LoRA');
     expect(found.total).toBe(MOST_HITS);
     expect(found.hits()).toHaveLength(MOST_HITS);
     expect(found.hits(0, 3).map((h) => h.node.slug)).toEqual(['lora-00000', 'lora-00001', 'lora-00002']);

@@ -1,13 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { createGroups, facetsOf, timesOf, type FacetCount, type FacetGroup } from '../map/facets.js';
-import type { MapNode } from '../map/map.js';
-import { createDictionary } from './dictionary.js';
-import { createInverted, type Field } from './inverted.js';
-import { CALLED, createNames, type Called } from './names.js';
-import { createPinyin } from './pinyin.js';
+import type { Listed, MapNode } from '../map/map.js';
+import { createDictionary, type Dictionary } from './dictionary.js';
+import { createInverted, type Field, type Inverted } from './inverted.js';
+import { CALLED, createNames, type Called, type Names } from './names.js';
+import { createPinyin, type Pinyin } from './pinyin.js';
 import { keyOf, massOf, readingsOf, spansOf, termsOf, type Reading } from './query.js';
 import { createRank } from './rank.js';
+import { finished } from './steps.js';
 import { pieces } from './tokens.js';
+import { uint32s } from './vector.js';
 
 export interface Scored {
   readonly node: MapNode;
@@ -72,14 +74,26 @@ const BREATH_MS = 15;
 
 const textsOf = (t: { readonly en: string; readonly zh: string } | undefined): string[] => (t ? [t.en, t.zh] : []);
 
+/** What a search goes through. */
+interface Parts {
+  readonly nodes: Listed<MapNode>;
+  readonly dictionary: Dictionary;
+  readonly pinyin: Pinyin;
+  readonly exact: Names;
+  readonly index: Inverted;
+  readonly groups: readonly FacetGroup[];
+  /** Group of each entry. */
+  readonly groupAt: Uint32Array;
+}
+
 /** Makes an index of entries that are some `among` others; yields where it can be interrupted. */
-function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Search> {
+function* indexOf(nodes: Listed<MapNode>, among: number): Generator<void, Search> {
   const words = createDictionary();
   const inverted = createInverted(FIELDS, among);
   const names = createNames();
   const sounds = createPinyin();
   const groups = createGroups();
-  const groupAt = new Uint32Array(nodes.length);
+  const groupAt = uint32s(nodes.length);
 
   const read = (n: MapNode, document: number): void => {
     const field = (f: number, texts: readonly string[], named = false): void => {
@@ -113,8 +127,8 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
     inverted.next(KIND_WEIGHTS[n.kind] ?? 1);
   };
 
-  for (const [i, n] of nodes.entries()) {
-    read(n, i);
+  for (let i = 0; i < nodes.length; i++) {
+    read(nodes.at(i)!, i);
     if (i % SLICE === 0) yield;
   }
   const dictionary = words.finish();
@@ -123,6 +137,11 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
   yield;
   const exact = yield* names.finish();
   const index = yield* inverted.finish();
+  return searchOver({ nodes, dictionary, pinyin, exact, index, groups: groups.all, groupAt });
+}
+
+/** Apart from where the index was made: what is kept there would stay in memory. */
+function searchOver({ nodes, dictionary, pinyin, exact, index, groups, groupAt }: Parts): Search {
   const rank = createRank(index);
   const rarity = (word: string): number => {
     const term = dictionary.word(word);
@@ -143,7 +162,7 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
         let found = false;
         exact.find(key, (document, called) => {
           found = true;
-          const kind = KIND_WEIGHTS[nodes[document]!.kind] ?? 1;
+          const kind = KIND_WEIGHTS[nodes.at(document)!.kind] ?? 1;
           const gained = (share === 1 ? EXACT : PART * share) * CALLED_WEIGHTS[called] * kind * weight;
           here.set(document, (here.get(document) ?? 0) + gained);
         });
@@ -159,7 +178,7 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
     const wanted = [...termsOf(readings, dictionary, rarity)].map(([term, weight]) => ({ term, weight }));
     const { documents, scores } = rank(wanted, {
       points: pointsOf(readings),
-      test: test && ((document) => test(nodes[document]!)),
+      test: test && ((document) => test(nodes.at(document)!)),
       most,
     });
     return {
@@ -167,16 +186,16 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
       hits: (from, to) => {
         const chosen = scores.subarray(from, to);
         return Array.from(documents.subarray(from, to), (d, i) => ({
-          node: nodes[d]!,
+          node: nodes.at(d)!,
           score: chosen[i]!,
-          group: groups.all[groupAt[d]!]!,
+          group: groups[groupAt[d]!]!,
         }));
       },
       facets: () => {
-        const counts = new Uint32Array(groups.all.length);
+        const counts = new Uint32Array(groups.length);
         for (const d of documents) counts[groupAt[d]!]!++;
         const times: [FacetGroup, number][] = [];
-        for (let g = 0; g < counts.length; g++) if (counts[g]) times.push([groups.all[g]!, counts[g]!]);
+        for (let g = 0; g < counts.length; g++) if (counts[g]) times.push([groups[g]!, counts[g]!]);
         return facetsOf(times);
       },
     };
@@ -189,13 +208,12 @@ function* indexOf(nodes: readonly MapNode[], among: number): Generator<void, Sea
  * @param among size of the map that these entries belong to, where others of it are searched apart: a word that one of three entries holds is
  * rare all the same
  */
-export function createSearch(nodes: readonly MapNode[], among = nodes.length): Search {
-  const making = indexOf(nodes, among);
-  for (let step = making.next(); ; step = making.next()) if (step.done) return step.value;
+export function createSearch(nodes: Listed<MapNode>, among = nodes.length): Search {
+  return finished(indexOf(nodes, among));
 }
 
 /** The same, with breaks in which other work goes on. */
-export async function createSearchGently(nodes: readonly MapNode[]): Promise<Search> {
+export async function createSearchGently(nodes: Listed<MapNode>): Promise<Search> {
   const making = indexOf(nodes, nodes.length);
   let since = performance.now();
   for (let step = making.next(); ; step = making.next()) {

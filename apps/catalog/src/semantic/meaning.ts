@@ -54,7 +54,7 @@ export interface Meaning {
   /** The entries of some map that are nearest to a text, best first; scores are the cosines of their vectors with its. */
   nearest(
     query: string,
-    nodes: ReadonlyMap<string, MapNode>,
+    nodes: Iterable<MapNode>,
     options: { readonly most: number; readonly test?: ((n: MapNode) => boolean) | undefined },
   ): Hit[];
 }
@@ -82,7 +82,7 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
     nearest(query, nodes, { most, test }) {
       const q = encode(query.slice(0, KEPT));
       const found: Scored[] = [];
-      for (const node of nodes.values()) {
+      for (const node of nodes) {
         if (!hasMeaning(node) || (test && !test(node))) continue;
         const v = vector(node);
         let score = 0;

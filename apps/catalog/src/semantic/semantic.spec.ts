@@ -90,10 +90,10 @@ describe('meanings of the bundled map', () => {
   let meaning: Meaning;
   const log = logger();
   const start = () =>
-    createSemantic({ nodes: map.sorted, dataDir: path.join(dir, 'whole'), log, program: PROGRAMS.training });
+    createSemantic({ nodes: map.nodes, dataDir: path.join(dir, 'whole'), log, program: PROGRAMS.training });
   beforeAll(async () => {
     map = buildMap(await readContent(BUNDLED_CONTENT), recipes);
-    words = createSearch(map.sorted);
+    words = createSearch(map.nodes);
     const semantic = start();
     await semantic.settled;
     meaning = semantic.current() as Meaning;
@@ -201,7 +201,7 @@ describe('the service', () => {
   });
 
   it('trains anew when what it kept is damaged, and drops models of other content', async () => {
-    const nodes = buildMap(content(), []).sorted;
+    const nodes = buildMap(content(), []).nodes;
     const dataDir = path.join(dir, 'damaged');
     const program = PROGRAMS.training;
     await createSemantic({ nodes, dataDir, log: logger(), program }).settled;
@@ -216,7 +216,7 @@ describe('the service', () => {
     expect(log.lines.at(-1)).toMatch(/^info: search by meaning is ready/);
 
     const changed = parseContent(SMALL.replaceAll('Methods.', 'Ways.'), 'small.yaml');
-    await createSemantic({ nodes: buildMap(changed, []).sorted, dataDir, log, program }).settled;
+    await createSemantic({ nodes: buildMap(changed, []).nodes, dataDir, log, program }).settled;
     expect(readdirSync(dataDir)).toHaveLength(1);
     expect(readdirSync(dataDir)).not.toEqual([name]);
   });
@@ -225,7 +225,7 @@ describe('the service', () => {
     const log = logger();
     const program = { entry: new URL('./none.ts', import.meta.url) };
     const semantic = createSemantic({
-      nodes: buildMap(content(), []).sorted,
+      nodes: buildMap(content(), []).nodes,
       dataDir: path.join(dir, 'none'),
       log,
       program,

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Logger, StrataError } from '@strata/kernel';
+import { plainNode } from '../map/layered.js';
 import type { MapNode } from '../map/map.js';
 import { ESSENCE } from './essence.js';
 import { readMeaning } from './file.js';
@@ -21,7 +22,7 @@ export interface Semantic {
 export const NO_SEMANTIC: Semantic = { current: () => undefined, settled: Promise.resolve(), close: () => undefined };
 
 export interface SemanticOptions {
-  readonly nodes: readonly MapNode[];
+  readonly nodes: Iterable<MapNode>;
   /** Folder that keeps the model for the next start; empty: none, it is trained at every start. */
   readonly dataDir: string;
   readonly log: Logger;
@@ -49,21 +50,23 @@ const keyOf = (nodes: readonly MapNode[]): string =>
 
 /** Loads the model of meanings of these entries, or trains it in the background. What goes wrong is logged, and search stays by words. */
 export function createSemantic({ nodes, dataDir, log, program }: SemanticOptions): Semantic {
-  const meant = nodes.filter(hasMeaning);
-  if (meant.length > MOST_NODES) {
+  let meant = 0;
+  for (const n of nodes) if (hasMeaning(n)) meant++;
+  if (meant > MOST_NODES) {
     log.warn(
-      { entries: meant.length, most: MOST_NODES },
+      { entries: meant, most: MOST_NODES },
       'the map is too large to learn its meanings: it is searched by words',
     );
     return NO_SEMANTIC;
   }
+  const all = [...nodes];
   let meaning: Meaning | undefined;
   let training: Training | undefined;
   let stopped = false;
 
   const train = async (file: string): Promise<void> => {
     const since = performance.now();
-    training = startTraining({ file, nodes: [...nodes] }, program);
+    training = startTraining({ file, nodes: all.map(plainNode) }, program);
     const pairs = await training.done;
     const model = await readMeaning(file);
     if (!model) throw new StrataError('internal', `the training left no ${file}`);
@@ -78,7 +81,7 @@ export function createSemantic({ nodes, dataDir, log, program }: SemanticOptions
       return;
     }
     await mkdir(dataDir, { recursive: true });
-    const name = `${PREFIX}${keyOf(nodes)}`;
+    const name = `${PREFIX}${keyOf(all)}`;
     const file = path.join(dataDir, name);
     const kept = await readMeaning(file).catch((e: unknown) => {
       log.warn({ error: String(e) }, 'the kept model of meanings cannot be used: it is trained anew');
