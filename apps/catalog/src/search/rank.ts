@@ -37,10 +37,12 @@ const STEP = 1 / 1024;
 export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
   const { starts, postings, scales, documents } = index;
   const scores = new Float32Array(documents);
-  // bits of positive floats are in the order of their values: the upper ones are the buckets of a histogram
-  const bits = new Uint32Array(scores.buffer);
-  const buckets = new Uint32Array(1 << 15);
   const touched = new Uint32Array(documents);
+  /** Scores of `touched`, side by side: those of a large map lie so far apart that each look costs as much as all else. */
+  const gathered = new Float32Array(documents);
+  // bits of positive floats are in the order of their values: the upper ones are the buckets of a histogram
+  const bits = new Uint32Array(gathered.buffer);
+  const buckets = new Uint32Array(1 << 15);
   const keys = new Float64Array(Math.min(documents, MOST_SORTED));
   let count = 0;
 
@@ -80,24 +82,31 @@ export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
   const sorted = (from: number, to: number): Float64Array => {
     let n = 0;
     for (let i = 0; i < count && n < keys.length; i++) {
-      const document = touched[i]!;
-      const bucket = bits[document]! >>> 16;
-      if (bucket >= from && bucket < to) keys[n++] = -Math.round(scores[document]! / STEP) * MOST_DOCUMENTS + document;
+      const bucket = bits[i]! >>> 16;
+      if (bucket >= from && bucket < to) keys[n++] = -Math.round(gathered[i]! / STEP) * MOST_DOCUMENTS + touched[i]!;
     }
     return keys.subarray(0, n).sort();
   };
 
-  const choose = ({ test, most }: RankOptions): Ranked => {
-    const room = Math.min(most, count);
-    const found = { documents: new Uint32Array(room), scores: new Float64Array(room) };
-    let hits = 0;
+  /** Takes the scores out, which leaves room for the next query, and fills the buckets. @returns the lowest bucket and the one above the highest */
+  const gather = (): [number, number] => {
     let [lowest, above] = [buckets.length, 0];
     for (let i = 0; i < count; i++) {
-      const bucket = bits[touched[i]!]! >>> 16;
+      const document = touched[i]!;
+      gathered[i] = scores[document]!;
+      scores[document] = 0;
+      const bucket = bits[i]! >>> 16;
       buckets[bucket]!++;
       if (bucket < lowest) lowest = bucket;
       if (bucket >= above) above = bucket + 1;
     }
+    return [lowest, above];
+  };
+
+  const choose = ({ test, most }: RankOptions, lowest: number, above: number): Ranked => {
+    const room = Math.min(most, count);
+    const found = { documents: new Uint32Array(room), scores: new Float64Array(room) };
+    let hits = 0;
     let tested = 0;
     let size = test ? 2 * most : most;
     for (let to = above; to > lowest && hits < most && tested < MOST_TESTED; size *= 4) {
@@ -122,17 +131,14 @@ export function createRank(index: Inverted, budget = MOST_POSTINGS): Rank {
       const [at, end] = [starts[term] ?? 0, starts[term + 1] ?? 0];
       return at < end ? [{ at, end, step: weight * (scales[term] ?? 0) }] : [];
     });
+    for (const [document, score] of options.points ?? []) if (score > 0) add(document, score);
+    if (lists.reduce((n, l) => n + l.end - l.at, 0) <= budget) for (const l of lists) addRange(l.at, l.end, l.step);
+    else addHeaviest(lists);
+    const [lowest, above] = gather();
     try {
-      for (const [document, score] of options.points ?? []) if (score > 0) add(document, score);
-      if (lists.reduce((n, l) => n + l.end - l.at, 0) <= budget) for (const l of lists) addRange(l.at, l.end, l.step);
-      else addHeaviest(lists);
-      return choose(options);
+      return choose(options, lowest, above);
     } finally {
-      for (let i = 0; i < count; i++) {
-        const document = touched[i]!;
-        buckets[bits[document]! >>> 16] = 0;
-        scores[document] = 0;
-      }
+      buckets.fill(0, lowest, above);
       count = 0;
     }
   };
