@@ -1,5 +1,6 @@
 import { catalog } from '@strata/contracts/grpc';
 import type { MapEdge } from '@strata/map';
+import { LRUCache } from 'lru-cache';
 import { textOf, wireNode, type NodeText } from '../wire.js';
 import { CALLED, createNames, type Names } from '../search/names.js';
 import { finished } from '../search/steps.js';
@@ -7,8 +8,10 @@ import { uint32s } from '../search/vector.js';
 import type { Adjacency, Edges } from './adjacency.js';
 import type { MapNode, Nodes } from './map.js';
 
-/** Entries of a map up to this size stay once they have been made. */
+/** Entries of a map up to this size stay once they have been made, without their texts. */
 const KEPT = 50_000;
+/** Texts that are kept read: of entries that one answer after the other asks for. */
+const TEXTS = 500;
 const FIRST_CHUNK = 1 << 16;
 const LARGEST_CHUNK = 1 << 26;
 /** A message begins with the slug: its tag, its length in one byte, and its letters. */
@@ -71,19 +74,22 @@ function createHeads(count: number): Heads {
 }
 
 /** All that is kept of a map's entries. Functions made beside others keep what those use: none is made beside those that build. */
-interface Shelf {
+interface Stock {
   readonly count: number;
   readonly placeOf: (slug: string) => number | undefined;
   readonly bytes: Bytes;
   readonly heads: Heads;
   readonly recipes: ReadonlyMap<number, readonly string[]>;
   readonly edges: Edges;
+  readonly texts: LRUCache<number, NodeText>;
+}
+interface Shelf extends Stock {
+  slugAt(place: number): string;
 }
 
 /** An entry as the bytes of its message; each part is read when somebody asks for it. */
 class PackedNode implements MapNode {
   private held?: Buffer;
-  private read?: NodeText;
   private called?: string;
 
   constructor(
@@ -113,7 +119,7 @@ class PackedNode implements MapNode {
     return this.shelf.recipes.get(this.place) ?? NONE;
   }
   get edges(): readonly MapEdge[] {
-    return edgesFrom(this.shelf.edges.outgoing, this.place, (place) => slugIn(this.shelf.bytes.get(place)));
+    return edgesFrom(this.shelf.edges.outgoing, this.place, this.shelf.slugAt);
   }
   get private(): boolean {
     return false;
@@ -144,7 +150,12 @@ class PackedNode implements MapNode {
   }
 
   private text(): NodeText {
-    return (this.read ??= textOf(catalog.Node.decode(this.bytes)));
+    const { texts } = this.shelf;
+    const known = texts.get(this.place);
+    if (known) return known;
+    const read = textOf(catalog.Node.decode(this.bytes));
+    texts.set(this.place, read);
+    return read;
   }
 }
 
@@ -195,7 +206,16 @@ export function createPacker(slugs: readonly string[], edges: Edges): Packer {
       heads.put(place, node);
       if (node.recipes.length) recipes.set(place, node.recipes);
     },
-    finish: () => open({ count: slugs.length, placeOf: placesOf(slugs, bytes), edges, bytes, heads, recipes }),
+    finish: () =>
+      open({
+        count: slugs.length,
+        placeOf: placesOf(slugs, bytes),
+        edges,
+        bytes,
+        heads,
+        recipes,
+        texts: new LRUCache({ max: TEXTS }),
+      }),
   };
 }
 
@@ -215,8 +235,10 @@ const lookUp = (names: Names, bytes: Bytes) => (slug: string) => {
   return found;
 };
 
-function open(shelf: Shelf): Packed {
-  const { count, placeOf, edges } = shelf;
+function open(stock: Stock): Packed {
+  const { count, placeOf, edges } = stock;
+  const slugAt = (place: number): string => at(place).slug;
+  const shelf: Shelf = { ...stock, slugAt };
   const kept: MapNode[] | undefined = count <= KEPT ? new Array<MapNode>(count) : undefined;
   const at = (place: number): MapNode => {
     const known = kept?.[place];
@@ -241,7 +263,7 @@ function open(shelf: Shelf): Packed {
     edgesTo(slug) {
       const place = placeOf(slug);
       if (place === undefined) return [];
-      return edges.incoming.of(place, (kind, from) => ({ kind, from: slugIn(shelf.bytes.get(from)), to: slug }));
+      return edges.incoming.of(place, (kind, from) => ({ kind, from: slugAt(from), to: slug }));
     },
   };
 }
