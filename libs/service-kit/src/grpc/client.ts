@@ -9,6 +9,7 @@ import { StrataError } from '@strata/kernel';
 import { grpcMetadata } from './auth.js';
 import { fromGrpcError } from './errors.js';
 import { MAX_MESSAGE_BYTES } from './server.js';
+import { lightenSessions } from './stream-tables.js';
 import { grpcChannelCredentials, type TlsFiles } from './tls.js';
 import type { GeneratedService, Req, Res, UnaryName } from './types.js';
 
@@ -62,6 +63,7 @@ export async function createGrpcClient<S extends GeneratedService>(
   service: S,
   options: GrpcClientOptions,
 ): Promise<GrpcClient<S>> {
+  lightenSessions();
   const client = new Client(options.address, await grpcChannelCredentials(options.tls), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,

@@ -12,6 +12,7 @@ import type { ServiceLogger } from '../logging.js';
 import { tokenChecker, requestIdOf } from './auth.js';
 import { passEncoded } from './encoded.js';
 import { toGrpcStatus } from './errors.js';
+import { lightenSessions } from './stream-tables.js';
 import { grpcServerCredentials, type TlsFiles } from './tls.js';
 import type { CallInfo, GeneratedService, Implementation } from './types.js';
 
@@ -112,6 +113,7 @@ function unary(name: string, handler: UnaryHandler, log: ServiceLogger) {
 
 /** A gRPC server of one Strata service: token check on every call, errors with their code and place, request ids in its logs. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  lightenSessions();
   const server = new Server({
     interceptors: [guard(options.token)],
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
