@@ -2,8 +2,9 @@ import { fork } from 'node:child_process';
 import { LauncherError } from './errors.mjs';
 
 /**
- * What Node is told for a service beside what all are told; the Dockerfile says the same. The catalog answers in less than a millisecond: with 2 MiB of room for
- * young objects their collection takes one or two, by one thread, since the others would have to be waited for. With the usual 16 MiB it takes up to twenty, and all calls wait.
+ * What Node is told for a service beside what all are told; the Dockerfile says the same. The catalog answers in less than a millisecond, and all calls wait for the
+ * garbage collector: with 2 MiB of room for young objects that takes half a millisecond, by one thread, since others would have to be waited for. All objects begin
+ * young, which is what they die: V8 would put some of each call among the old ones, where they keep the rest of it.
  */
 const FLAGS = { catalog: ['--max-semi-space-size=2', '--no-parallel-scavenge', '--no-allocation-site-pretenuring'] };
 
