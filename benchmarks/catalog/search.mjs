@@ -6,7 +6,7 @@ import { createRng } from '@strata/kernel';
 import { readContent } from '@strata/map';
 import MiniSearch from 'minisearch';
 import { multiplied } from './multiply.mjs';
-import { assemble } from '../../apps/catalog/src/map/map.ts';
+import { assemble } from '../../apps/catalog/src/map/assemble.ts';
 import { createSearchGently } from '../../apps/catalog/src/search/search.ts';
 import { stem } from '../../apps/catalog/src/search/stems.ts';
 import { pieces } from '../../apps/catalog/src/search/tokens.ts';
@@ -68,18 +68,11 @@ function miniSearch(nodes) {
 }
 
 const content = await readContent(new URL('content', source).pathname);
-const { sorted } = assemble(
-  [
-    ...multiplied(
-      content.entries.map((p) => p.entry),
-      count,
-    ),
-  ],
-  [],
-);
+const written = content.entries.map((p) => p.entry);
+const { nodes } = assemble({ [Symbol.iterator]: () => multiplied(written, count) }, []);
 const before = megabytes();
 const began = cpu();
-const search = peer ? miniSearch(sorted) : await createSearchGently(sorted);
+const search = peer ? miniSearch(nodes) : await createSearchGently(nodes);
 const built = cpu() - began;
 const held = megabytes() - before;
 
@@ -103,7 +96,7 @@ lines.sort((a, b) => a - b);
 console.log(
   JSON.stringify({
     index: peer ? 'MiniSearch' : 'own',
-    entries: sorted.length,
+    entries: nodes.length,
     build_cpu_s: round(built / 1000),
     index_mb: Math.round(held),
     peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1000),
