@@ -4,9 +4,11 @@
  * It does not pass the checks of the content (aliases repeat), so it is joined with `assemble`, not with `buildMap`.
  * @param {readonly import('@strata/map').Entry[]} entries
  * @param {number} count entries to make, the last copy may be in part
- * @returns {Generator<import('@strata/map').Entry>}
+ * @returns {Iterable<import('@strata/map').Entry>} makes them anew each time, so that they need not be in memory at once
  */
-export function* multiplied(entries, count) {
+export const multiplied = (entries, count) => ({ [Symbol.iterator]: () => copiesOf(entries, count) });
+
+function* copiesOf(entries, count) {
   let made = 0;
   for (let i = 0; made < count; i++)
     for (const entry of entries) {

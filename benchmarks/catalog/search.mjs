@@ -69,7 +69,7 @@ function miniSearch(nodes) {
 
 const content = await readContent(new URL('content', source).pathname);
 const written = content.entries.map((p) => p.entry);
-const { nodes } = assemble({ [Symbol.iterator]: () => multiplied(written, count) }, []);
+const { nodes } = assemble(multiplied(written, count), []);
 const before = megabytes();
 const began = cpu();
 const search = peer ? miniSearch(nodes) : await createSearchGently(nodes);

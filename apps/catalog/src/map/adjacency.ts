@@ -17,7 +17,7 @@ export interface EdgesBuilder {
 
 /** Places have 24 bits, above them is the number of the kind. */
 const PLACE_BITS = 24;
-export const MOST_PLACES = 1 << PLACE_BITS;
+const MOST_PLACES = 1 << PLACE_BITS;
 const PLACE = MOST_PLACES - 1;
 const numbers = new Map(EDGE_KINDS.map((kind, i) => [kind, i]));
 

@@ -1,5 +1,5 @@
 import { type RecipeDefinition, manifestOf } from '@strata/contracts';
-import { edgesOf, type Entry } from '@strata/map';
+import { edgesOf, type EdgeKind, type Entry } from '@strata/map';
 import { createEdges } from './adjacency.js';
 import type { CatalogMap, MapNode } from './map.js';
 import { createPacker } from './packed.js';
@@ -39,7 +39,7 @@ export function assemble(entries: Iterable<Entry>, recipes: readonly RecipeDefin
   slugs.forEach((slug, place) => places.set(slug, place));
 
   const building = createEdges(slugs.length);
-  const add = (kind: Parameters<typeof building.add>[0], from: string, to: string): void => {
+  const add = (kind: EdgeKind, from: string, to: string): void => {
     const [start, end] = [places.get(from), places.get(to)];
     if (start !== undefined && end !== undefined) building.add(kind, start, end);
   };

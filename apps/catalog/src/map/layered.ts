@@ -1,4 +1,5 @@
 import { edgesOf, type EdgeKind, type Entry } from '@strata/map';
+import { firstWhere } from '../search/bisect.js';
 import type { CatalogMap, MapEdge, MapNode, Nodes } from './map.js';
 
 const NONE: readonly never[] = [];
@@ -40,15 +41,8 @@ export const plainNode = (n: MapNode): MapNode => ({
 });
 
 /** Index of the first entry whose slug is not before this one. */
-function placeOf(nodes: Nodes, slug: string): number {
-  let [low, high] = [0, nodes.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((nodes.at(middle)?.slug ?? '') < slug) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const placeOf = (nodes: Nodes, slug: string): number =>
+  firstWhere(nodes.length, (i) => (nodes.at(i)?.slug ?? '') >= slug);
 
 /**
  * A map with a tenant's own entries over it. What it holds is in memory once, under all tenants.
@@ -73,15 +67,11 @@ export function layered(base: CatalogMap, own: readonly Entry[]): CatalogMap {
   const length = base.nodes.length + added.length;
   const get = (slug: string): MapNode | undefined => over.get(slug) ?? base.nodes.get(slug);
   const at = (index: number): MapNode | undefined => {
-    let [low, high] = [0, added.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (added[middle]!.place <= index) low = middle + 1;
-      else high = middle;
-    }
-    const last = added[low - 1];
+    const before = firstWhere(added.length, (i) => added[i]!.place > index);
+    const last = added[before - 1];
     if (last?.place === index) return last.node;
-    const below = base.nodes.at(index - low);
+    const below = base.nodes.at(index - before);
+    // a slug is read only where an entry of the map below may have been replaced
     return below && (over.size > added.length ? (over.get(below.slug) ?? below) : below);
   };
 

@@ -7,6 +7,7 @@ import { NO_FILTER, testOf, type NodeFilter } from '../map/filter.js';
 import { around, edgesAt, wayBetween } from '../map/graph.js';
 import { coverageOf } from '../map/coverage.js';
 import { edgeCount, type MapNode, type Nodes } from '../map/map.js';
+import { firstWhere } from '../search/bisect.js';
 import { foundOf, isNamed, type Found } from '../search/search.js';
 import { fused } from '../semantic/fuse.js';
 import type { Semantic } from '../semantic/semantic.js';
@@ -208,12 +209,5 @@ export function readMethods(views: Views, recipe: RecipeDetail, semantic: Semant
 }
 
 /** Index of the first entry whose slug comes behind `after`. */
-function firstBehind(nodes: Nodes, after: string): number {
-  let [low, high] = [0, nodes.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((nodes.at(middle)?.slug ?? '') > after) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
+const firstBehind = (nodes: Nodes, after: string): number =>
+  firstWhere(nodes.length, (i) => (nodes.at(i)?.slug ?? '') > after);

@@ -1,3 +1,4 @@
+import { firstWhere } from './bisect.js';
 import { editDistance } from './distance.js';
 
 /** Words that begin so or are spelt nearly so. */
@@ -24,15 +25,7 @@ const bigramsOf = (word: string): Set<string> => {
 };
 
 /** Where in a sorted list the first item is that does not come before the one sought. */
-function firstNotBefore<T>(list: ArrayLike<T>, sought: T): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (list[middle]! < sought) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const firstNotBefore = <T>(list: ArrayLike<T>, sought: T): number => firstWhere(list.length, (i) => list[i]! >= sought);
 
 /**
  * A sorted list of words with an index of their pairs of letters, by length. One edit touches at most two pairs, or three when it exchanges

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createRng } from '@strata/kernel';
 import { createInverted, type Field, type Inverted } from './inverted.js';
 import { createRank, type Rank } from './rank.js';
+import { finished } from './steps.js';
 
 /** Terms of the fields of one document. */
 type Document = readonly (readonly number[])[];
@@ -13,8 +14,7 @@ function indexOf(fields: readonly Field[], documents: readonly Document[], weigh
     d.forEach((terms, field) => terms.forEach((t) => builder.add(field, t)));
     builder.next(weights[i] ?? 1);
   });
-  const making = builder.finish();
-  for (let step = making.next(); ; step = making.next()) if (step.done) return step.value;
+  return finished(builder.finish());
 }
 
 /** The documents found, each with its score. */
