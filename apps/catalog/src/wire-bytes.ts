@@ -2,7 +2,7 @@ import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { catalog } from '@strata/contracts/grpc';
 import { Encoded } from '@strata/service-kit';
 import type { MapNode } from './map/map.js';
-import { bytesOf } from './map/packed.js';
+import { bytesOf, summaryBytesOf } from './map/packed.js';
 import type { Scored } from './search/search.js';
 
 /** `number << 3 | type` of fields: length-delimited is type 2, 64 bits are type 1. */
@@ -64,7 +64,7 @@ export function searchAnswer(
   rest: Omit<catalog.SearchResponse, 'hits'>,
 ): Encoded<catalog.SearchResponse> {
   const parts = hits.map(({ node, score }) => {
-    const bytes = bytesOf(node);
+    const bytes = summaryBytesOf(node);
     // tag and length of the entry, the entry, tag and score
     return { bytes, score, size: 1 + varintSize(bytes.length) + bytes.length + 1 + 8 };
   });

@@ -1,23 +1,20 @@
-import type { catalog } from '@strata/contracts/grpc';
+import { catalog } from '@strata/contracts/grpc';
 import type { Coverage, Covered } from './map/coverage.js';
 import type { MapNode } from './map/map.js';
 
-/** An entry as it travels. */
-export function wireNode(n: MapNode): catalog.Node {
-  const { figure, citation } = n;
+/** An entry as it travels among the hits of a search. */
+export function wireSummary(n: MapNode): catalog.NodeSummary {
+  const { figure } = n;
   return {
     slug: n.slug,
     kind: n.kind,
     name: n.name,
     summary: n.summary,
-    body: n.body,
     aliases: { en: [...n.aliases.en], zh: [...n.aliases.zh] },
     tags: [...n.tags],
     runnable: n.runnable,
-    edges: n.edges.map((e) => ({ ...e })),
     recipes: [...n.recipes],
     facets: { openness: n.facets.openness ?? '', region: n.facets.region ?? '', since: n.facets.since ?? 0 },
-    method: n.method,
     figure: figure && {
       value: figure.value,
       unit: figure.unit,
@@ -27,6 +24,17 @@ export function wireNode(n: MapNode): catalog.Node {
       sum: [...(figure.check?.sum ?? [])],
       percent: figure.check?.percent,
     },
+    private: n.private,
+  };
+}
+
+/** What an entry has beside its summary. */
+function wireDetails(n: MapNode): Omit<catalog.Node, keyof catalog.NodeSummary> {
+  const { citation } = n;
+  return {
+    body: n.body,
+    edges: n.edges.map((e) => ({ ...e })),
+    method: n.method,
     citation: citation && {
       title: citation.title,
       authors: citation.authors,
@@ -37,10 +45,39 @@ export function wireNode(n: MapNode): catalog.Node {
       url: citation.url ?? '',
     },
     references: [...n.references],
-    private: n.private,
     recipe: undefined,
   };
 }
+
+/** An entry as it travels. */
+export const wireNode = (n: MapNode): catalog.Node => ({ ...wireSummary(n), ...wireDetails(n) });
+
+/** A message of an entry that begins with the message of its summary: fields may come in any order, and the one is a part of the other. */
+export interface NodeBytes {
+  readonly whole: Buffer;
+  /** How many bytes at its beginning are the summary. */
+  readonly summary: number;
+}
+export function nodeBytes(n: MapNode): NodeBytes {
+  const summary = catalog.NodeSummary.encode(wireSummary(n)).finish();
+  const details = catalog.Node.encode({ ...NO_SUMMARY, ...wireDetails(n) }).finish();
+  return { whole: Buffer.concat([summary, details]), summary: summary.length };
+}
+
+/** Nothing of it is written. */
+const NO_SUMMARY: catalog.NodeSummary = {
+  slug: '',
+  kind: '',
+  name: undefined,
+  summary: undefined,
+  aliases: undefined,
+  tags: [],
+  runnable: false,
+  recipes: [],
+  facets: undefined,
+  figure: undefined,
+  private: false,
+};
 
 /** What is written in an entry, beside what it is known and counted by. */
 export type NodeText = Pick<

@@ -1,7 +1,7 @@
 import { catalog } from '@strata/contracts/grpc';
 import type { MapEdge } from '@strata/map';
 import { LRUCache } from 'lru-cache';
-import { textOf, wireNode, type NodeText } from '../wire.js';
+import { nodeBytes, textOf, type NodeBytes, type NodeText } from '../wire.js';
 import { CALLED, createNames, type Names } from '../search/names.js';
 import { finished } from '../search/steps.js';
 import { uint32s } from '../search/vector.js';
@@ -21,16 +21,21 @@ const NONE: readonly never[] = [];
 
 /** Bytes one after the other, in memory that the garbage collector does not see. */
 interface Bytes {
-  put(place: number, bytes: Uint8Array): void;
+  put(place: number, node: NodeBytes): void;
   get(place: number): Buffer;
+  summary(place: number): Buffer;
 }
 function createBytes(count: number): Bytes {
   const chunks: Buffer[] = [];
   const chunkOf = new Uint16Array(new SharedArrayBuffer(2 * count));
-  const [from, length] = [uint32s(count), uint32s(count)];
+  const [from, length, summary] = [uint32s(count), uint32s(count), uint32s(count)];
   let used = 0;
+  const get = (place: number, size: number): Buffer => {
+    const start = from[place]!;
+    return chunks[chunkOf[place]!]!.subarray(start, start + size);
+  };
   return {
-    put(place, bytes) {
+    put(place, { whole: bytes, summary: summarySize }) {
       let chunk = chunks.at(-1);
       if (!chunk || used + bytes.length > chunk.length) {
         const size = Math.max(bytes.length, Math.min(LARGEST_CHUNK, chunk ? 2 * chunk.length : FIRST_CHUNK));
@@ -42,12 +47,11 @@ function createBytes(count: number): Bytes {
       chunkOf[place] = chunks.length - 1;
       from[place] = used;
       length[place] = bytes.length;
+      summary[place] = summarySize;
       used += bytes.length;
     },
-    get(place) {
-      const start = from[place]!;
-      return chunks[chunkOf[place]!]!.subarray(start, start + length[place]!);
-    },
+    get: (place) => get(place, length[place]!),
+    summary: (place) => get(place, summary[place]!),
   };
 }
 
@@ -90,6 +94,7 @@ interface Shelf extends Stock {
 /** An entry as the bytes of its message; each part is read when somebody asks for it. */
 class PackedNode implements MapNode {
   private held?: Buffer;
+  private heldSummary?: Buffer;
   private called?: string;
 
   constructor(
@@ -99,6 +104,9 @@ class PackedNode implements MapNode {
 
   get bytes(): Buffer {
     return (this.held ??= this.shelf.bytes.get(this.place));
+  }
+  get summaryBytes(): Buffer {
+    return (this.heldSummary ??= this.shelf.bytes.summary(this.place));
   }
   get slug(): string {
     return (this.called ??= slugIn(this.bytes));
@@ -162,16 +170,24 @@ class PackedNode implements MapNode {
 const slugIn = (bytes: Buffer): string => bytes.toString('latin1', SLUG_AT, SLUG_AT + bytes[SLUG_AT - 1]!);
 
 /** Messages of entries that were serialised here and are not of a packed map: a tenant's own. */
-const made = new WeakMap<MapNode, Buffer>();
+const made = new WeakMap<MapNode, NodeBytes>();
 
-/** An entry as the bytes of its message. Nodes never change, and serialising one takes longer than all else that an answer needs. */
-export function bytesOf(n: MapNode): Buffer {
-  if (n instanceof PackedNode) return n.bytes;
+function madeOf(n: MapNode): NodeBytes {
   const before = made.get(n);
   if (before) return before;
-  const bytes = Buffer.from(catalog.Node.encode(wireNode(n)).finish());
+  const bytes = nodeBytes(n);
   made.set(n, bytes);
   return bytes;
+}
+
+/** An entry as the bytes of its message. Nodes never change, and serialising one takes longer than all else that an answer needs. */
+export const bytesOf = (n: MapNode): Buffer => (n instanceof PackedNode ? n.bytes : madeOf(n).whole);
+
+/** An entry as the bytes of its summary, as hits of a search have it. */
+export function summaryBytesOf(n: MapNode): Buffer {
+  if (n instanceof PackedNode) return n.summaryBytes;
+  const { whole, summary } = madeOf(n);
+  return whole.subarray(0, summary);
 }
 
 /** Edges at a place, whose ends are called so. */
@@ -202,7 +218,7 @@ export function createPacker(slugs: readonly string[], edges: Edges): Packer {
       const { slug } = node;
       if (slug.length > LONGEST_SLUG) throw new RangeError(`"${slug}" is longer than ${LONGEST_SLUG} letters`);
       const whole = { ...node, edges: edgesFrom(edges.outgoing, place, (p) => slugs[p]!), private: false };
-      bytes.put(place, catalog.Node.encode(wireNode(whole)).finish());
+      bytes.put(place, nodeBytes(whole));
       heads.put(place, node);
       if (node.recipes.length) recipes.set(place, node.recipes);
     },

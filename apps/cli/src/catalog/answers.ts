@@ -37,12 +37,12 @@ export interface RecipeDetail {
   readonly smoke: SmokeView;
   readonly last_evidence: EvidenceRecord | null;
 }
-export interface MapNode {
+/** What an entry is among the hits of a search. */
+export interface NodeSummary {
   readonly slug: string;
   readonly kind: string;
   readonly name: Localized;
   readonly summary: Localized;
-  readonly body: Localized | null;
   readonly aliases: { readonly en: readonly string[]; readonly zh: readonly string[] };
   readonly tags: readonly string[];
   readonly facets: {
@@ -51,17 +51,20 @@ export interface MapNode {
     readonly since: number | null;
   };
   readonly runnable: boolean;
-  readonly method: Method | null;
   readonly figure: Figure | null;
+  readonly recipes: readonly string[];
+  readonly private: boolean;
+}
+export interface MapNode extends NodeSummary {
+  readonly body: Localized | null;
+  readonly method: Method | null;
   readonly citation: Citation | null;
   readonly references: readonly string[];
   readonly edges: readonly Edge[];
-  readonly recipes: readonly string[];
-  readonly private: boolean;
   readonly recipe: RecipeDetail | null;
 }
 export interface SearchAnswer {
-  readonly data: readonly { readonly node: MapNode; readonly score: number }[];
+  readonly data: readonly { readonly node: NodeSummary; readonly score: number }[];
   readonly total: number;
   readonly mode: string;
 }

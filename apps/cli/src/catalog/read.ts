@@ -3,7 +3,15 @@ import type { App } from '../app.js';
 import { type Args, type Command, number, required, seg, text, words } from '../commands/common.js';
 import { UsageError } from '../errors.js';
 import { fitted } from '../view/table.js';
-import type { MapNode, Neighbour, PathAnswer, RecipeDetail, SearchAnswer, SubgraphAnswer } from './answers.js';
+import type {
+  MapNode,
+  Neighbour,
+  NodeSummary,
+  PathAnswer,
+  RecipeDetail,
+  SearchAnswer,
+  SubgraphAnswer,
+} from './answers.js';
 import { filterOf, withFilters } from './filters.js';
 import { pathText, treeText } from './graph-view.js';
 import { edgeKindsOf, kindText, modeText, told } from './words.js';
@@ -24,7 +32,7 @@ export async function entriesOf({ api }: App, slugs: readonly string[]): Promise
   return found;
 }
 
-function nodesTable({ io }: App, nodes: readonly MapNode[]): string {
+function nodesTable({ io }: App, nodes: readonly NodeSummary[]): string {
   const { t } = io;
   const rows = nodes.map((n) => [n.slug, kindText(io, n.kind), told(io, n.name), n.recipes.join('\n')]);
   return fitted([t('h_entry'), t('h_kind'), t('h_name'), t('h_recipe')], rows, io.columns, 2);

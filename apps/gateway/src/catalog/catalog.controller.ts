@@ -24,7 +24,7 @@ import {
   Subgraph,
   SubgraphQuery,
 } from './schemas.js';
-import { coverageView, facetsView, filterOf, infoView, insightView, nodeView } from './views.js';
+import { coverageView, facetsView, filterOf, infoView, insightView, nodeView, summaryView } from './views.js';
 
 /** Says in the headers when an answer is an old one, kept for while the catalog is away (RFC 9111, section 5.5, and RFC 5861). */
 export function fresh<T>({ answer, staleSince }: Read<T>, reply: FastifyReply): T {
@@ -109,7 +109,7 @@ export class CatalogController {
     const found = fresh(await this.catalog.read('search', asked, requestId), reply);
     return {
       object: 'list',
-      data: found.hits.map((h) => ({ node: nodeView(h.node), score: h.score })),
+      data: found.hits.map((h) => ({ node: summaryView(h.node), score: h.score })),
       total: found.total,
       mode: found.mode,
       facets: facetsView(found.facets),

@@ -78,14 +78,13 @@ const Recipe = z.object({
   last_evidence: EvidenceRecord.nullable().describe('its last runs in the evidence suite, where they are known'),
 });
 
-export const CatalogNode = z
+export const CatalogNodeSummary = z
   .object({
-    object: z.literal('catalog_node'),
+    object: z.literal('catalog_node_summary'),
     slug: z.string(),
     kind: z.string(),
     name: Text,
     summary: Text,
-    body: Text.nullable().describe('Markdown without HTML'),
     aliases: z.object({ en: z.array(z.string()), zh: z.array(z.string()) }),
     tags: z.array(z.string()),
     facets: z.object({
@@ -94,16 +93,22 @@ export const CatalogNode = z
       since: z.number().int().nullable(),
     }),
     runnable: z.boolean().describe('the map wants it as a job'),
-    method: Method.nullable().describe('how a method works'),
     figure: Figure.nullable().describe('a number with its source'),
-    citation: Citation.nullable().describe('where a source was published'),
-    references: z.array(z.string()).describe('entries of kind source'),
-    edges: z.array(CatalogEdge).describe('edges that begin here'),
     recipes: z.array(z.string()).describe('recipes that make it runnable'),
     private: z.boolean().describe('an entry of your own'),
-    recipe: Recipe.nullable().describe('of an entry of kind recipe, when it is asked for by its slug'),
   })
-  .meta({ id: 'CatalogNode' });
+  .meta({ id: 'CatalogNodeSummary' });
+export type CatalogNodeSummary = z.output<typeof CatalogNodeSummary>;
+
+export const CatalogNode = CatalogNodeSummary.extend({
+  object: z.literal('catalog_node'),
+  body: Text.nullable().describe('Markdown without HTML'),
+  method: Method.nullable().describe('how a method works'),
+  citation: Citation.nullable().describe('where a source was published'),
+  references: z.array(z.string()).describe('entries of kind source'),
+  edges: z.array(CatalogEdge).describe('edges that begin here'),
+  recipe: Recipe.nullable().describe('of an entry of kind recipe, when it is asked for by its slug'),
+}).meta({ id: 'CatalogNode' });
 export type CatalogNode = z.output<typeof CatalogNode>;
 
 export const NodesQuery = ListQuery.extend(FilterQuery.shape);
@@ -122,7 +127,7 @@ const FacetCounts = z.record(z.string(), z.number().int());
 export const SearchHits = z
   .object({
     object: z.literal('list'),
-    data: z.array(z.object({ node: CatalogNode, score: z.number() })),
+    data: z.array(z.object({ node: CatalogNodeSummary, score: z.number() })),
     total: z.number().int(),
     mode: z.string().describe('how it was searched: plain, semantic or both'),
     facets: z

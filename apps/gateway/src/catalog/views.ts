@@ -6,6 +6,7 @@ import type {
   CatalogDiff,
   CatalogInsight,
   CatalogNode,
+  CatalogNodeSummary,
   CatalogSuggestion,
   CatalogVersion,
   CoverageItem,
@@ -18,24 +19,28 @@ const EMPTY = { en: '', zh: '' };
 /** protobuf writes what is absent as empty. */
 const orNull = <T extends string | number>(value: T): T | null => (value === '' || value === 0 ? null : value);
 
-const NO_NODE: CatalogNode = {
-  object: 'catalog_node',
+const NO_SUMMARY: CatalogNodeSummary = {
+  object: 'catalog_node_summary',
   slug: '',
   kind: '',
   name: EMPTY,
   summary: EMPTY,
-  body: null,
   aliases: { en: [], zh: [] },
   tags: [],
   facets: { openness: null, region: null, since: null },
   runnable: false,
-  method: null,
   figure: null,
+  recipes: [],
+  private: false,
+};
+const NO_NODE: CatalogNode = {
+  ...NO_SUMMARY,
+  object: 'catalog_node',
+  body: null,
+  method: null,
   citation: null,
   references: [],
   edges: [],
-  recipes: [],
-  private: false,
   recipe: null,
 };
 
@@ -45,16 +50,15 @@ const recipeView = (r: catalog.Recipe): NonNullable<CatalogNode['recipe']> => ({
   last_evidence: r.lastEvidenceJson ? (JSON.parse(r.lastEvidenceJson) as EvidenceRecord) : null,
 });
 
-export function nodeView(node: catalog.Node | undefined): CatalogNode {
-  if (!node) return NO_NODE;
-  const { facets, method, figure, citation } = node;
+export function summaryView(node: catalog.NodeSummary | undefined): CatalogNodeSummary {
+  if (!node) return NO_SUMMARY;
+  const { facets, figure } = node;
   return {
-    object: 'catalog_node',
+    object: 'catalog_node_summary',
     slug: node.slug,
     kind: node.kind,
     name: node.name ?? EMPTY,
     summary: node.summary ?? EMPTY,
-    body: node.body ?? null,
     aliases: node.aliases ?? { en: [], zh: [] },
     tags: node.tags,
     facets: {
@@ -63,6 +67,21 @@ export function nodeView(node: catalog.Node | undefined): CatalogNode {
       since: orNull(facets?.since ?? 0),
     },
     runnable: node.runnable,
+    figure: figure
+      ? { ...figure, unit: figure.unit ?? EMPTY, scope: figure.scope ?? EMPTY, percent: figure.percent ?? null }
+      : null,
+    recipes: node.recipes,
+    private: node.private,
+  };
+}
+
+export function nodeView(node: catalog.Node | undefined): CatalogNode {
+  if (!node) return NO_NODE;
+  const { method, citation } = node;
+  return {
+    ...summaryView(node),
+    object: 'catalog_node',
+    body: node.body ?? null,
     method: method
       ? {
           formula: method.formula,
@@ -71,9 +90,6 @@ export function nodeView(node: catalog.Node | undefined): CatalogNode {
           when: method.when ?? EMPTY,
           complexity: method.complexity ?? EMPTY,
         }
-      : null,
-    figure: figure
-      ? { ...figure, unit: figure.unit ?? EMPTY, scope: figure.scope ?? EMPTY, percent: figure.percent ?? null }
       : null,
     citation: citation
       ? {
@@ -88,8 +104,6 @@ export function nodeView(node: catalog.Node | undefined): CatalogNode {
       : null,
     references: node.references,
     edges: node.edges,
-    recipes: node.recipes,
-    private: node.private,
     recipe: node.recipe ? recipeView(node.recipe) : null,
   };
 }

@@ -65,6 +65,21 @@ export interface Node {
   recipe: Recipe | undefined;
 }
 
+/** An entry as lists of hits show it: fields of Node, with their numbers. GetNode has the rest. */
+export interface NodeSummary {
+  slug: string;
+  kind: string;
+  name: Localized | undefined;
+  summary: Localized | undefined;
+  aliases: Names | undefined;
+  tags: string[];
+  runnable: boolean;
+  recipes: string[];
+  facets: Facets | undefined;
+  figure: Figure | undefined;
+  private: boolean;
+}
+
 export interface Edge {
   kind: string;
   from: string;
@@ -159,13 +174,13 @@ export interface SearchRequest {
   filter: Filter | undefined;
   limit: number;
   offset: number;
-  /** plain: words; semantic: by meaning; empty: both, where the model of meanings is ready. */
+  /** plain: words; semantic: by meaning; both, or empty: both. Without a model of meanings, yet or at all, it is words. */
   mode: string;
   tenant: string;
 }
 
 export interface SearchHit {
-  node: Node | undefined;
+  node: NodeSummary | undefined;
   score: number;
 }
 
@@ -1032,6 +1047,255 @@ export const Node: MessageFns<Node> = {
     message.recipe = (object.recipe !== undefined && object.recipe !== null)
       ? Recipe.fromPartial(object.recipe)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseNodeSummary(): NodeSummary {
+  return {
+    slug: "",
+    kind: "",
+    name: undefined,
+    summary: undefined,
+    aliases: undefined,
+    tags: [],
+    runnable: false,
+    recipes: [],
+    facets: undefined,
+    figure: undefined,
+    private: false,
+  };
+}
+
+export const NodeSummary: MessageFns<NodeSummary> = {
+  encode(message: NodeSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slug !== "") {
+      writer.uint32(10).string(message.slug);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.name !== undefined) {
+      Localized.encode(message.name, writer.uint32(26).fork()).join();
+    }
+    if (message.summary !== undefined) {
+      Localized.encode(message.summary, writer.uint32(34).fork()).join();
+    }
+    if (message.aliases !== undefined) {
+      Names.encode(message.aliases, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.tags) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.runnable !== false) {
+      writer.uint32(64).bool(message.runnable);
+    }
+    for (const v of message.recipes) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.facets !== undefined) {
+      Facets.encode(message.facets, writer.uint32(90).fork()).join();
+    }
+    if (message.figure !== undefined) {
+      Figure.encode(message.figure, writer.uint32(106).fork()).join();
+    }
+    if (message.private !== false) {
+      writer.uint32(128).bool(message.private);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.summary = Localized.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.aliases = Names.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.tags.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.runnable = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.recipes.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.facets = Facets.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.figure = Figure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.private = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeSummary {
+    return {
+      slug: isSet(object.slug) ? globalThis.String(object.slug) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      name: isSet(object.name) ? Localized.fromJSON(object.name) : undefined,
+      summary: isSet(object.summary) ? Localized.fromJSON(object.summary) : undefined,
+      aliases: isSet(object.aliases) ? Names.fromJSON(object.aliases) : undefined,
+      tags: globalThis.Array.isArray(object?.tags) ? object.tags.map((e: any) => globalThis.String(e)) : [],
+      runnable: isSet(object.runnable) ? globalThis.Boolean(object.runnable) : false,
+      recipes: globalThis.Array.isArray(object?.recipes) ? object.recipes.map((e: any) => globalThis.String(e)) : [],
+      facets: isSet(object.facets) ? Facets.fromJSON(object.facets) : undefined,
+      figure: isSet(object.figure) ? Figure.fromJSON(object.figure) : undefined,
+      private: isSet(object.private) ? globalThis.Boolean(object.private) : false,
+    };
+  },
+
+  toJSON(message: NodeSummary): unknown {
+    const obj: any = {};
+    if (message.slug !== "") {
+      obj.slug = message.slug;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.name !== undefined) {
+      obj.name = Localized.toJSON(message.name);
+    }
+    if (message.summary !== undefined) {
+      obj.summary = Localized.toJSON(message.summary);
+    }
+    if (message.aliases !== undefined) {
+      obj.aliases = Names.toJSON(message.aliases);
+    }
+    if (message.tags?.length) {
+      obj.tags = message.tags;
+    }
+    if (message.runnable !== false) {
+      obj.runnable = message.runnable;
+    }
+    if (message.recipes?.length) {
+      obj.recipes = message.recipes;
+    }
+    if (message.facets !== undefined) {
+      obj.facets = Facets.toJSON(message.facets);
+    }
+    if (message.figure !== undefined) {
+      obj.figure = Figure.toJSON(message.figure);
+    }
+    if (message.private !== false) {
+      obj.private = message.private;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeSummary>): NodeSummary {
+    return NodeSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeSummary>): NodeSummary {
+    const message = createBaseNodeSummary();
+    message.slug = object.slug ?? "";
+    message.kind = object.kind ?? "";
+    message.name = (object.name !== undefined && object.name !== null) ? Localized.fromPartial(object.name) : undefined;
+    message.summary = (object.summary !== undefined && object.summary !== null)
+      ? Localized.fromPartial(object.summary)
+      : undefined;
+    message.aliases = (object.aliases !== undefined && object.aliases !== null)
+      ? Names.fromPartial(object.aliases)
+      : undefined;
+    message.tags = object.tags?.map((e) => e) || [];
+    message.runnable = object.runnable ?? false;
+    message.recipes = object.recipes?.map((e) => e) || [];
+    message.facets = (object.facets !== undefined && object.facets !== null)
+      ? Facets.fromPartial(object.facets)
+      : undefined;
+    message.figure = (object.figure !== undefined && object.figure !== null)
+      ? Figure.fromPartial(object.figure)
+      : undefined;
+    message.private = object.private ?? false;
     return message;
   },
 };
@@ -2578,7 +2842,7 @@ function createBaseSearchHit(): SearchHit {
 export const SearchHit: MessageFns<SearchHit> = {
   encode(message: SearchHit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.node !== undefined) {
-      Node.encode(message.node, writer.uint32(10).fork()).join();
+      NodeSummary.encode(message.node, writer.uint32(10).fork()).join();
     }
     if (message.score !== 0) {
       writer.uint32(17).double(message.score);
@@ -2604,7 +2868,7 @@ export const SearchHit: MessageFns<SearchHit> = {
               break;
             }
 
-            message.node = Node.decode(reader, reader.uint32());
+            message.node = NodeSummary.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -2629,7 +2893,7 @@ export const SearchHit: MessageFns<SearchHit> = {
 
   fromJSON(object: any): SearchHit {
     return {
-      node: isSet(object.node) ? Node.fromJSON(object.node) : undefined,
+      node: isSet(object.node) ? NodeSummary.fromJSON(object.node) : undefined,
       score: isSet(object.score) ? globalThis.Number(object.score) : 0,
     };
   },
@@ -2637,7 +2901,7 @@ export const SearchHit: MessageFns<SearchHit> = {
   toJSON(message: SearchHit): unknown {
     const obj: any = {};
     if (message.node !== undefined) {
-      obj.node = Node.toJSON(message.node);
+      obj.node = NodeSummary.toJSON(message.node);
     }
     if (message.score !== 0) {
       obj.score = floatToJson(message.score);
@@ -2650,7 +2914,9 @@ export const SearchHit: MessageFns<SearchHit> = {
   },
   fromPartial(object: DeepPartial<SearchHit>): SearchHit {
     const message = createBaseSearchHit();
-    message.node = (object.node !== undefined && object.node !== null) ? Node.fromPartial(object.node) : undefined;
+    message.node = (object.node !== undefined && object.node !== null)
+      ? NodeSummary.fromPartial(object.node)
+      : undefined;
     message.score = object.score ?? 0;
     return message;
   },
