@@ -14,19 +14,19 @@ const SURE = 18;
  * @param named whether a hit of the first ranking is called what was asked for
  */
 export function fused(words: readonly Hit[], meaning: readonly Hit[], named: (hit: Hit) => boolean): Hit[] {
-  const scores = new Map<string, number>();
-  const found = new Map<string, Hit>();
-  for (const [ranking, weight] of [
-    [words, 1],
-    [meaning, SHARE],
-  ] as const)
-    for (const [i, hit] of ranking.entries()) {
-      const { slug } = hit.node;
-      found.set(slug, hit);
-      scores.set(slug, (scores.get(slug) ?? 0) + weight / (K + i + 1));
-    }
-  const first = (words[0]?.score ?? 0) >= SURE ? words : words.filter(named);
-  // no sum of the above reaches 1
-  for (const [i, { node }] of first.entries()) scores.set(node.slug, 1 + (first.length - i) / first.length);
-  return [...found.values()].map((hit) => ({ ...hit, score: scores.get(hit.node.slug) as number })).sort(byScore);
+  const near = new Map(meaning.map((hit, i) => [hit.node.slug, { ...hit, score: SHARE / (K + i + 1) }]));
+  const sure = (words[0]?.score ?? 0) >= SURE;
+  const first: Hit[] = [];
+  const others: Hit[] = [];
+  for (const [i, hit] of words.entries()) {
+    const { slug } = hit.node;
+    if (sure || named(hit)) first.push(hit);
+    else others.push({ ...hit, score: 1 / (K + i + 1) + (near.get(slug)?.score ?? 0) });
+    near.delete(slug);
+  }
+  // no sum of the others reaches 1
+  return [
+    ...first.map((hit, i) => ({ ...hit, score: 1 + (first.length - i) / first.length })),
+    ...[...others, ...near.values()].sort(byScore),
+  ];
 }

@@ -1,7 +1,8 @@
 import { createEncoder, embeddingDimOf, type EncoderWeights } from '@strata/recipes/text-encoder';
-import { groupOf } from '../map/facets.js';
+import { groupOf, type FacetGroup } from '../map/facets.js';
 import type { MapNode } from '../map/map.js';
-import { byScore, type Hit, type Scored } from '../search/search.js';
+import { firstWhere } from '../search/bisect.js';
+import type { Hit } from '../search/search.js';
 import { essenceOf } from './essence.js';
 import { sentencesOf } from './sentences.js';
 
@@ -63,36 +64,63 @@ export interface Meaning {
 const LEAST = 0.1;
 const KEPT = 10_000;
 
-/** Ranks by a trained model. Entries that it was not trained on, a tenant's own, are encoded when they are first met. */
+/** Entries of a map that are compared with queries, side by side. */
+interface Compared {
+  readonly nodes: readonly MapNode[];
+  readonly groups: readonly FacetGroup[];
+  /** Row of each entry's vector. */
+  readonly rows: Int32Array;
+}
+
+/** Ranks by a trained model. Entries that it was not trained on, a tenant's own, are encoded when their map is first met. */
 export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meaning {
   const encode = encoderOf(encoder);
   const dim = embeddingDimOf(encoder);
-  const known = new Map(slugs.map((slug, i) => [slug, vectors.subarray(i * dim, (i + 1) * dim)]));
-  const met = new WeakMap<MapNode, Float32Array>();
-  const vector = (n: MapNode): Float32Array => {
-    const trained = n.private ? undefined : known.get(n.slug);
-    if (trained) return trained;
-    const before = met.get(n);
+  const trained = new Map(slugs.map((slug, row) => [slug, row]));
+  const cosines = new Float32Array(slugs.length);
+  const met = new WeakMap<Iterable<MapNode>, Compared & { readonly more: Float32Array }>();
+
+  const compared = (all: Iterable<MapNode>): Compared & { readonly more: Float32Array } => {
+    const before = met.get(all);
     if (before) return before;
-    const made = vectorOf(n, encode);
-    met.set(n, made);
+    const nodes = [...all].filter(hasMeaning);
+    const own: MapNode[] = [];
+    const rows = Int32Array.from(nodes, (n) => {
+      const row = n.private ? undefined : trained.get(n.slug);
+      return row ?? slugs.length + own.push(n) - 1;
+    });
+    const made = { nodes, groups: nodes.map(groupOf), rows, more: vectorsOf(own, encoder) };
+    met.set(all, made);
     return made;
   };
   return {
-    nearest(query, nodes, { most, test }) {
+    nearest(query, all, { most, test }) {
+      const { nodes, groups, rows, more } = compared(all);
       const q = encode(query.slice(0, KEPT));
-      const found: Scored[] = [];
-      for (const node of nodes) {
-        if (!hasMeaning(node) || (test && !test(node))) continue;
-        const v = vector(node);
-        let score = 0;
-        for (let i = 0; i < dim; i++) score += (q[i] as number) * (v[i] as number);
-        if (score >= LEAST) found.push({ node, score });
+      dots(vectors, q, cosines);
+      const ownCosines = dots(more, q, new Float32Array(more.length / dim));
+      const best: Hit[] = [];
+      for (const [i, node] of nodes.entries()) {
+        const row = rows[i]!;
+        const score = cosines[row] ?? ownCosines[row - cosines.length]!;
+        if (score < LEAST || (best.length === most && score <= best[most - 1]!.score)) continue;
+        if (test && !test(node)) continue;
+        const place = firstWhere(best.length, (b) => best[b]!.score < score);
+        best.splice(place, 0, { node, score, group: groups[i]! });
+        if (best.length > most) best.pop();
       }
-      return found
-        .sort(byScore)
-        .slice(0, most)
-        .map((hit) => ({ ...hit, group: groupOf(hit.node) }));
+      return best;
     },
   };
+}
+
+/** Products of a vector with rows, into `into`. */
+function dots(rows: Float32Array, q: Float32Array, into: Float32Array): Float32Array {
+  const dim = q.length;
+  for (let row = 0, at = 0; row < into.length; row++) {
+    let sum = 0;
+    for (let i = 0; i < dim; i++) sum += rows[at++]! * q[i]!;
+    into[row] = sum;
+  }
+  return into;
 }
