@@ -45,7 +45,7 @@ CMD ["node", "--enable-source-maps", "apps/gateway/dist/main.js"]
 FROM app AS catalog
 EXPOSE 4602
 # the same flags as in tools/devstack/src/services.mjs
-CMD ["node", "--enable-source-maps", "--max-semi-space-size=2", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", "apps/catalog/dist/main.js"]
+CMD ["node", "--enable-source-maps", "--max-semi-space-size=2", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", "--heap-growing-percent=200", "apps/catalog/dist/main.js"]
 
 FROM app AS trainer
 CMD ["node", "--enable-source-maps", "apps/trainer/dist/main.js"]
