@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { defineRecipe, type RecipeManifest } from '@strata/contracts';
+import type { catalog } from '@strata/contracts/grpc';
 import { z } from 'zod';
 import { ask, startTestCatalog, type TestCatalog } from '../testing/service.js';
 import { small } from '../testing/content.js';
@@ -102,7 +103,9 @@ describe('search', () => {
   it('finds in both languages, counts facets over all hits, and pages', async () => {
     const found = await call().search(ask.search('微调'));
     expect(found.total).toBeGreaterThanOrEqual(4);
-    expect(found.hits[0]?.node?.slug).toBe('tuning');
+    const first = found.hits[0]?.node as catalog.NodeSummary;
+    expect(first.slug).toBe('tuning');
+    expect(await call().getNode(ask.get('tuning'))).toMatchObject(first);
     const kinds = Object.fromEntries(found.facets.filter((f) => f.facet === 'kind').map((f) => [f.value, f.count]));
     expect(kinds).toMatchObject({ technique: 1, stage: 1, step: 1, recipe: 1 });
     const second = await call().search(ask.search('微调', { offset: 1, limit: 1 }));

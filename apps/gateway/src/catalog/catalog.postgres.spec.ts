@@ -256,11 +256,12 @@ describe('the catalog through the gateway', () => {
     });
     const hits = await gateway.call('GET', `/api/catalog/search?q=${encodeURIComponent('低秩')}&mode=plain&offset=20`);
     expect(hits.body).toMatchObject({
-      data: [{ score: 3.5, node: { slug: 'lora' } }],
+      data: [{ score: 3.5, node: { object: 'catalog_node_summary', slug: 'lora', name: node.name, tags: node.tags } }],
       total: 7,
       mode: 'plain',
       facets: { kind: { technique: 7 }, tag: {} },
     });
+    expect(JSON.stringify(hits.body)).not.toMatch(/"(body|edges|method|citation|references)"/);
     expect(asked()).toMatchObject({ query: '低秩', limit: 20, offset: 20, mode: 'plain' });
     await gateway.call('GET', '/api/catalog/nodes');
     expect((asked()['filter'] as catalog.Filter).runnable).toBeUndefined();
