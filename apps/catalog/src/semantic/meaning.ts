@@ -2,7 +2,7 @@ import { createEncoder, embeddingDimOf, type EncoderWeights } from '@strata/reci
 import { groupOf, type FacetGroup } from '../map/facets.js';
 import type { MapNode } from '../map/map.js';
 import { firstWhere } from '../search/bisect.js';
-import type { Hit } from '../search/search.js';
+import type { Hit, Scored } from '../search/search.js';
 import { essenceOf } from './essence.js';
 import { sentencesOf } from './sentences.js';
 
@@ -67,9 +67,9 @@ const KEPT = 10_000;
 /** Entries of a map that are compared with queries, side by side. */
 interface Compared {
   readonly nodes: readonly MapNode[];
-  readonly groups: readonly FacetGroup[];
-  /** Row of each entry's vector. */
+  /** Row of each entry's vector: among those that were trained, and behind them in `more`. */
   readonly rows: Int32Array;
+  readonly more: Float32Array;
 }
 
 /** Ranks by a trained model. Entries that it was not trained on, a tenant's own, are encoded when their map is first met. */
@@ -78,9 +78,18 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
   const dim = embeddingDimOf(encoder);
   const trained = new Map(slugs.map((slug, row) => [slug, row]));
   const cosines = new Float32Array(slugs.length);
-  const met = new WeakMap<Iterable<MapNode>, Compared & { readonly more: Float32Array }>();
+  const met = new WeakMap<Iterable<MapNode>, Compared>();
+  /** Entries of the public map are in the maps of all tenants. */
+  const groups = new WeakMap<MapNode, FacetGroup>();
 
-  const compared = (all: Iterable<MapNode>): Compared & { readonly more: Float32Array } => {
+  const groupFor = (n: MapNode): FacetGroup => {
+    const before = groups.get(n);
+    if (before) return before;
+    const made = groupOf(n);
+    groups.set(n, made);
+    return made;
+  };
+  const compared = (all: Iterable<MapNode>): Compared => {
     const before = met.get(all);
     if (before) return before;
     const nodes = [...all].filter(hasMeaning);
@@ -89,27 +98,27 @@ export function createMeaning({ encoder, slugs, vectors }: MeaningModel): Meanin
       const row = n.private ? undefined : trained.get(n.slug);
       return row ?? slugs.length + own.push(n) - 1;
     });
-    const made = { nodes, groups: nodes.map(groupOf), rows, more: vectorsOf(own, encoder) };
+    const made = { nodes, rows, more: vectorsOf(own, encoder) };
     met.set(all, made);
     return made;
   };
   return {
     nearest(query, all, { most, test }) {
-      const { nodes, groups, rows, more } = compared(all);
+      const { nodes, rows, more } = compared(all);
       const q = encode(query.slice(0, KEPT));
       dots(vectors, q, cosines);
       const ownCosines = dots(more, q, new Float32Array(more.length / dim));
-      const best: Hit[] = [];
+      const best: Scored[] = [];
       for (const [i, node] of nodes.entries()) {
         const row = rows[i]!;
         const score = cosines[row] ?? ownCosines[row - cosines.length]!;
         if (score < LEAST || (best.length === most && score <= best[most - 1]!.score)) continue;
         if (test && !test(node)) continue;
         const place = firstWhere(best.length, (b) => best[b]!.score < score);
-        best.splice(place, 0, { node, score, group: groups[i]! });
+        best.splice(place, 0, { node, score });
         if (best.length > most) best.pop();
       }
-      return best;
+      return best.map((hit) => ({ ...hit, group: groupFor(hit.node) }));
     },
   };
 }
