@@ -52,6 +52,9 @@ function wireDetails(n: MapNode): Omit<catalog.Node, keyof catalog.NodeSummary> 
 /** An entry as it travels. */
 export const wireNode = (n: MapNode): catalog.Node => ({ ...wireSummary(n), ...wireDetails(n) });
 
+/** Nothing of it is written. */
+const NO_SUMMARY = catalog.NodeSummary.fromPartial({});
+
 /** A message of an entry that begins with the message of its summary: fields may come in any order, and the one is a part of the other. */
 export interface NodeBytes {
   readonly whole: Buffer;
@@ -63,21 +66,6 @@ export function nodeBytes(n: MapNode): NodeBytes {
   const details = catalog.Node.encode({ ...NO_SUMMARY, ...wireDetails(n) }).finish();
   return { whole: Buffer.concat([summary, details]), summary: summary.length };
 }
-
-/** Nothing of it is written. */
-const NO_SUMMARY: catalog.NodeSummary = {
-  slug: '',
-  kind: '',
-  name: undefined,
-  summary: undefined,
-  aliases: undefined,
-  tags: [],
-  runnable: false,
-  recipes: [],
-  facets: undefined,
-  figure: undefined,
-  private: false,
-};
 
 /** What is written in an entry, beside what it is known and counted by. */
 export type NodeText = Pick<

@@ -1,5 +1,5 @@
 import type { EvidenceRecord, RecipeManifest, SmokeView } from '@strata/contracts';
-import type { catalog } from '@strata/contracts/grpc';
+import { catalog } from '@strata/contracts/grpc';
 import type { z } from 'zod';
 import type {
   CatalogCoverage,
@@ -19,39 +19,13 @@ const EMPTY = { en: '', zh: '' };
 /** protobuf writes what is absent as empty. */
 const orNull = <T extends string | number>(value: T): T | null => (value === '' || value === 0 ? null : value);
 
-const NO_SUMMARY: CatalogNodeSummary = {
-  object: 'catalog_node_summary',
-  slug: '',
-  kind: '',
-  name: EMPTY,
-  summary: EMPTY,
-  aliases: { en: [], zh: [] },
-  tags: [],
-  facets: { openness: null, region: null, since: null },
-  runnable: false,
-  figure: null,
-  recipes: [],
-  private: false,
-};
-const NO_NODE: CatalogNode = {
-  ...NO_SUMMARY,
-  object: 'catalog_node',
-  body: null,
-  method: null,
-  citation: null,
-  references: [],
-  edges: [],
-  recipe: null,
-};
-
 const recipeView = (r: catalog.Recipe): NonNullable<CatalogNode['recipe']> => ({
   manifest: JSON.parse(r.manifestJson) as RecipeManifest,
   smoke: JSON.parse(r.smokeJson) as SmokeView,
   last_evidence: r.lastEvidenceJson ? (JSON.parse(r.lastEvidenceJson) as EvidenceRecord) : null,
 });
 
-export function summaryView(node: catalog.NodeSummary | undefined): CatalogNodeSummary {
-  if (!node) return NO_SUMMARY;
+export function summaryView(node = catalog.NodeSummary.fromPartial({})): CatalogNodeSummary {
   const { facets, figure } = node;
   return {
     object: 'catalog_node_summary',
@@ -75,8 +49,7 @@ export function summaryView(node: catalog.NodeSummary | undefined): CatalogNodeS
   };
 }
 
-export function nodeView(node: catalog.Node | undefined): CatalogNode {
-  if (!node) return NO_NODE;
+export function nodeView(node = catalog.Node.fromPartial({})): CatalogNode {
   const { method, citation } = node;
   return {
     ...summaryView(node),
